@@ -1,0 +1,1 @@
+"""All that computes per frame: no asyncio, no HTTP, no torch."""

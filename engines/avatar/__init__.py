@@ -1,0 +1,1 @@
+"""One photo to an avatar: enrolment, layers, colours, background, storage."""

@@ -1,0 +1,1 @@
+"""Landmarks to pose: skeleton, photo fit, live solve, filter."""

@@ -1,0 +1,1 @@
+"""Photo or frame to landmarks: detector, landmark network, region tracking."""

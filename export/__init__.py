@@ -1,0 +1,1 @@
+"""All that is built ahead of time; the only place where torch may be imported."""

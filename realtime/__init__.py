@@ -1,0 +1,1 @@
+"""All that waits: asyncio, WebRTC, HTTP, the command line."""
