@@ -1,7 +1,7 @@
 """The nouns that travel through puppetcam: frozen dataclasses that check dtype and shape when made.
 
-Axes, everywhere (docs/conventions.md): image x right, y down, in pixels; the centre of the top left
-pixel lies at (0.5, 0.5). Body space: metres, x to the image's right, y down, z away from the camera;
+Axes (docs/conventions.md): image x right, y down, in pixels; the centre of the top left
+pixel lies at (0.5, 0.5). Body space: metres, x to the image's right, y down, z off the camera;
 a body that faces the camera has its left hand at larger x. Camera: weak perspective,
 ``u = scale * x + tx``, ``v = scale * y + ty``, ``depth = scale * z``.
 """
@@ -25,7 +25,7 @@ LAYOUT_POINTS: dict[str, int] = {"blazepose33": 33}
 
 
 def check(name: str, array: Any, dtype: type, shape: tuple[int | None, ...]) -> None:
-    """Raise TypeError or ValueError unless ``array`` has this dtype and shape (None = any length)."""
+    """Raise TypeError or ValueError unless ``array`` is of this dtype and shape (None = any)."""
     if not isinstance(array, np.ndarray) or array.dtype != np.dtype(dtype):
         got = getattr(array, "dtype", type(array).__name__)
         raise TypeError(f"{name}: got {got}, wanted an array of {np.dtype(dtype)}")
@@ -94,7 +94,7 @@ class Camera:
 class Pose:
     """A body's pose: what forward kinematics needs.
 
-    rotations: f32 (J, 3, 3), local: each bone turns about its head, in rest axes, inside its parent.
+    rotations: f32 (J, 3, 3), local: a bone turns about its head, in rest axes, inside its parent.
     stretch: f32 (J,), length factor of each bone along its own rest axis (head to tail), not
     inherited by the children's shapes; 1 = as at rest. root: f32 (3,) m, added to the root's head.
     conf: f32 (J,) 0..1. expression: f32 (52,) 0..1, ARKit order, zero where no face is tracked.

@@ -9,7 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 HOUSE = {"realtime", "engines", "export", "web"}
-ALLOWED = {"realtime": {"realtime", "engines"}, "engines": {"engines"}, "export": {"export", "engines"}}
+ALLOWED = {
+    "realtime": {"realtime", "engines"},
+    "engines": {"engines"},
+    "export": {"export", "engines"},
+}
 # A heavy or optional library may be imported in the named files only.
 ONLY_IN = {
     "torch": {"export/"},
@@ -52,5 +56,7 @@ def test_imports_run_one_way(path: Path) -> None:
         if head in HOUSE:
             assert head in ALLOWED[top], f"{where} imports {name}: {top} may not import {head}"
         if head in ONLY_IN:
-            allowed = any(where == p or (p.endswith("/") and where.startswith(p)) for p in ONLY_IN[head])
+            allowed = any(
+                where == p or (p.endswith("/") and where.startswith(p)) for p in ONLY_IN[head]
+            )
             assert allowed, f"{where} imports {name}: only {sorted(ONLY_IN[head]) or 'nothing'} may"
