@@ -201,7 +201,9 @@ class Avatar:
 
     image: u8 (H, W, 3), the enrolled photo (working size); alpha: u8 (H, W), the person in it;
     background: u8 (H, W, 3), the photo without the person; layers: the relief, back to front;
-    body: the fitted body; body_colours: u8 (V, 3) RGB per body vertex; reference: the photo's pose;
+    body: the fitted body; body_colours: u8 (V, 4) RGBA per body vertex, alpha 0 where the photo
+    itself shows the surface (the relief draws it) and 255 where it is only inferred (outside the
+    frame, behind another limb); reference: the photo's pose;
     keypoints: the photo's own landmarks; seen: bool (33,), which landmarks the photo shows;
     provenance: source file name and digest, tool version, date, fit error, warnings.
     """
@@ -224,5 +226,5 @@ class Avatar:
         height, width = self.image.shape[:2]
         check("Avatar.alpha", self.alpha, np.uint8, (height, width))
         check("Avatar.background", self.background, np.uint8, (height, width, 3))
-        check("Avatar.body_colours", self.body_colours, np.uint8, (len(self.body.rest), 3))
+        check("Avatar.body_colours", self.body_colours, np.uint8, (len(self.body.rest), 4))
         check("Avatar.seen", self.seen, np.bool_, (33,))

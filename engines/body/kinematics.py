@@ -1,0 +1,71 @@
+"""Forward kinematics: a pose to one affine map per bone."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from engines.types import F32, BodyMesh, Pose, check
+
+
+def forward(body: BodyMesh, pose: Pose, out: F32 | None = None) -> F32:
+    """Maps from rest to posed body space, f32 (J, 3, 4), in metres (``[A | t]``: x' = A x + t).
+
+    A bone turns about its head inside its parent; its stretch scales its own geometry and the
+    offset of its children along its rest axis, but does not shape the children.
+    """
+    joints = len(body.parents)
+    if out is None:
+        out = np.empty((joints, 3, 4), np.float32)
+    check("forward.out", out, np.float32, (joints, 3, 4))
+    if len(pose.rotations) != joints:
+        raise ValueError(f"pose: got {len(pose.rotations)} bones, wanted {joints}")
+    turns = np.empty((joints, 3, 3), np.float32)
+    _forward(
+        body.parents, body.heads, body.tails, pose.rotations, pose.stretch, pose.root, turns, out
+    )
+    return out
+
+
+def transform(maps: F32, bones: np.ndarray, points: F32) -> F32:
+    """Each rest point (N, 3) carried by its one bone (N,): posed points f32 (N, 3), m."""
+    a = maps[bones]
+    return (np.einsum("nij,nj->ni", a[:, :, :3], points) + a[:, :, 3]).astype(np.float32)
+
+
+def relative(maps: F32, reference: F32) -> F32:
+    """Maps that carry points of the reference pose to this pose: maps * reference^-1, (J, 3, 4)."""
+    inverse = np.linalg.inv(reference[:, :, :3])
+    linear = maps[:, :, :3] @ inverse
+    offset = maps[:, :, 3] - np.einsum("jab,jb->ja", linear, reference[:, :, 3])
+    return np.ascontiguousarray(np.concatenate([linear, offset[:, :, None]], 2), np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _forward(parents, heads, tails, rotations, stretch, root, turns, out):  # type: ignore[no-untyped-def]
+    for j in range(len(parents)):
+        p = parents[j]
+        head = np.empty(3, np.float32)
+        if p < 0:
+            turns[j] = rotations[j]
+            head[:] = heads[j] + root
+        else:
+            for r in range(3):
+                head[r] = out[p, r, 3]
+                for c in range(3):
+                    head[r] += out[p, r, c] * heads[j, c]
+                    total = np.float32(0)
+                    for k in range(3):
+                        total += turns[p, r, k] * rotations[j, k, c]
+                    turns[j, r, c] = total
+        axis = tails[j] - heads[j]
+        length = np.sqrt(axis[0] * axis[0] + axis[1] * axis[1] + axis[2] * axis[2])
+        more = (stretch[j] - np.float32(1)) / max(length * length, np.float32(1e-12))
+        for r in range(3):
+            along = turns[j, r, 0] * axis[0] + turns[j, r, 1] * axis[1] + turns[j, r, 2] * axis[2]
+            for c in range(3):
+                out[j, r, c] = turns[j, r, c] + more * along * axis[c]
+        for r in range(3):
+            out[j, r, 3] = head[r]
+            for c in range(3):
+                out[j, r, 3] -= out[j, r, c] * heads[j, c]
