@@ -4,43 +4,74 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from engines.avatar.walk import walk
 from engines.types import F32, U8, check
 
-_SURE, _MAYBE = 0.9, 0.08  # network probabilities taken as person, as background
-_BAND = 0.018  # of the person's size: how far the network's outline may be off
+_SURE = 0.95  # network probability beyond which colour has no say
+_WORK = 512  # px, the longer side of the person's box while the outline is sought
+_SWEEPS = 60
 
 
 def matte(image: U8, mask: F32) -> U8:
     """Alpha u8 (H, W) of the person: the network's mask snapped to the photo's real edges.
 
-    image: u8 (H, W, 3); mask: f32 (H, W) 0..1. GrabCut (Rother et al. 2004) decides in a narrow
-    band around the mask's outline; a colour guided filter (He et al. 2013) makes it soft.
+    image: u8 (H, W, 3); mask: f32 (H, W) 0..1. Where the network is unsure, colours vote: is this
+    pixel like the person or like the background nearby, if those differ at all? A random walker
+    draws the outline to the photo's edges, a colour guided filter makes it soft.
     """
     check("matte.image", image, np.uint8, (None, None, 3))
     check("matte.mask", mask, np.float32, image.shape[:2])
     solid = largest((mask > 0.5).astype(np.uint8))
     if not solid.any():
         return np.zeros(mask.shape, np.uint8)
-    mask = mask * cv2.dilate(solid, _disc(3))
     size = float(np.sqrt(solid.sum()))
-    band = max(2, round(_BAND * size))
-    trimap = np.where(solid > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    # the photo's frame is no outline of the person: erode with the border counted as person
-    sure = cv2.erode((mask > _SURE).astype(np.uint8), _disc(band), borderValue=1)
-    maybe = cv2.dilate((mask > _MAYBE).astype(np.uint8), _disc(band))
-    trimap[sure > 0] = cv2.GC_FGD
-    trimap[maybe == 0] = cv2.GC_BGD
-    cut = _grab(image, trimap)
-    # a thin thing that the network is sure of (a finger, a wrist) survives the cut
-    cut = np.maximum(cut, (cv2.erode((mask > 0.97).astype(np.uint8), _disc(1), borderValue=1)))
-    cut = largest(_smooth(cut, size))
-    # the network's own soft outline where its and the photo's edges disagree little
-    alpha = guided(image, cut.astype(np.float32), max(2, round(size * 0.012)), 1e-4 * 255**2)
-    alpha = np.clip((alpha - 0.08) / 0.84, 0, 1)
-    alpha[cv2.erode(cut, _disc(max(1, band // 2)), borderValue=1) > 0] = 1
-    alpha[cv2.dilate(cut, _disc(band)) == 0] = 0
-    return np.rint(alpha * 255).astype(np.uint8)
+    disc = _disc(max(2, round(0.03 * size)))
+    mask = mask * cv2.dilate(solid, disc)
+    box = _box(mask > 0.02, round(0.1 * size))
+    scale = min(1.0, _WORK / max(mask[box].shape))
+    whole = mask[box].shape[::-1]
+    small = (max(8, round(whole[0] * scale)), max(8, round(whole[1] * scale)))
+    share = _outline(
+        cv2.resize(image[box], small, interpolation=cv2.INTER_AREA),
+        cv2.resize(mask[box], small, interpolation=cv2.INTER_AREA),
+        size * scale,
+    )
+    share = cv2.resize(share, whole, interpolation=cv2.INTER_LINEAR)
+    cut = largest((share > 0.5).astype(np.uint8))
+    radius = max(2, round(size * 0.012))
+    soft = guided(image[box], cut.astype(np.float32), radius, 1e-4 * 255**2)
+    soft = np.clip((soft - 0.1) / 0.8, 0, 1)
+    soft[cv2.erode(cut, _disc(radius), borderValue=1) > 0] = 1
+    soft[cv2.dilate(cut, _disc(radius)) == 0] = 0
+    alpha: U8 = np.zeros(mask.shape, np.uint8)
+    alpha[box] = np.rint(soft * 255)
+    return alpha
+
+
+def _outline(image: U8, mask: F32, size: float) -> F32:
+    """The person's share f32 (h, w) 0..1 of each pixel: network, colour vote, edges."""
+    colours = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    front, back = (m.astype(np.float32)[..., None] for m in (mask > _SURE, mask < 1 - _SURE))
+    vote = np.zeros(mask.shape, np.float32)
+    for reach in (0.04, 0.12):
+        sigma = max(2.0, reach * size)
+        means, spreads, near = [], [], []
+        for side in (front, back):
+            weight = cv2.GaussianBlur(side, (0, 0), sigma)[..., None] + 1e-6
+            mean = cv2.GaussianBlur(colours * side, (0, 0), sigma) / weight
+            square = cv2.GaussianBlur(colours**2 * side, (0, 0), sigma) / weight
+            means.append(mean)
+            spreads.append(np.maximum(square - mean**2, 0).sum(-1) + 16.0)
+            near.append(np.clip(weight[..., 0] / 0.02, 0, 1))
+        gaps = [((colours - m) ** 2).sum(-1) / v for m, v in zip(means, spreads, strict=True)]
+        vote += np.clip(0.5 * (gaps[1] - gaps[0]), -2, 2) * near[0] * near[1]
+    odds = np.log(np.clip(mask, 0.01, 0.99) / np.clip(1 - mask, 0.01, 0.99)) + vote
+    share = 1 / (1 + np.exp(-odds))
+    share = np.where(mask > _SURE, 1, np.where(mask < 1 - _SURE, 0, share)).astype(np.float32)
+    inside = np.ones(mask.shape, bool)
+    return walk(image, share, (share > 0.03) & (share < 0.97), inside, pull=0.05, sweeps=_SWEEPS)
 
 
 def guided(image: U8, target: F32, radius: int, epsilon: float) -> F32:
@@ -95,30 +126,12 @@ def largest(mask: U8) -> U8:
     return keep[labels].astype(np.uint8)
 
 
-def _grab(image: U8, trimap: U8) -> U8:
-    """GrabCut on the trimap's own box, u8 (H, W) 0/1."""
-    rows, columns = np.flatnonzero((trimap != 0).any(1)), np.flatnonzero((trimap != 0).any(0))
-    pad = 24
-    box = np.s_[
-        max(0, rows[0] - pad) : rows[-1] + 1 + pad, max(0, columns[0] - pad) : columns[-1] + 1 + pad
-    ]
-    out = np.zeros(trimap.shape, np.uint8)
-    part = np.ascontiguousarray(trimap[box])
-    decided = np.isin(part, (cv2.GC_FGD, cv2.GC_BGD))
-    if not decided.all() and (part == cv2.GC_FGD).any() and (part == cv2.GC_BGD).any():
-        models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.setRNGSeed(0)
-        cv2.grabCut(
-            np.ascontiguousarray(image[box]), part, None, *models, 2, cv2.GC_INIT_WITH_MASK
-        )
-    out[box] = np.isin(part, (cv2.GC_FGD, cv2.GC_PR_FGD))
-    return out
-
-
-def _smooth(mask: U8, size: float) -> U8:
-    """Outline without pixel noise."""
-    blurred = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(0.8, size * 0.003))
-    return (blurred > 0.5).astype(np.uint8)
+def _box(mask: NDArray[np.bool_], pad: int) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return (
+        slice(max(0, int(rows[0]) - pad), int(rows[-1]) + 1 + pad),
+        slice(max(0, int(columns[0]) - pad), int(columns[-1]) + 1 + pad),
+    )
 
 
 def _disc(radius: int) -> U8:

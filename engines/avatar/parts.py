@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.avatar.figure import LIMB_MARKS, LIMBS, Figure
+from engines.avatar.walk import walk
 from engines.avatar.weights import to_polygon, to_segment
 from engines.types import F32, U8
 
 # half widths along a limb, m: at its root, middle joint, end joint and tip
-_HALF_WIDTH = {"arm": (0.062, 0.050, 0.036, 0.034), "leg": (0.095, 0.062, 0.045, 0.045)}
+_HALF_WIDTH = {"arm": (0.062, 0.050, 0.040, 0.045), "leg": (0.095, 0.062, 0.045, 0.045)}
 _CLOTH = 1.2  # sleeves stand off the arm where no silhouette says how far
 _BAND = 0.6  # of the half width: how far an edge may draw the cut from where anatomy puts it
 _WORK = 230.0  # px per metre at which cuts are sought; they are smooth, so this is enough
@@ -81,7 +82,7 @@ def tube(figure: Figure, name: str, alpha: U8) -> tuple[U8, F32]:
             np.where(np.isfinite(s), s, np.where(np.isfinite(o), o, base * _CLOTH))
             for s, o in (sides, sides[::-1])
         ]
-        widths = [np.where(both, w, np.clip(w, 0.8 * base, 1.9 * base)) for w in widths]
+        widths = [np.where(both, w, np.clip(w, 0.8 * base, 1.5 * base)) for w in widths]
         widths = [_smooth(w) for w in widths]
         outlines.append((centre, normal, widths))
         edge = np.concatenate(
@@ -147,7 +148,7 @@ def _arm(
     grid = np.stack(np.meshgrid(np.arange(size[0]), np.arange(size[1])), -1) - start
     # the cut over the shoulder is free of edges: both sides move as one there
     local = band * np.clip(np.linalg.norm(grid, axis=-1) / (1.5 * radii[0] * scale) - 0.7, 0.05, 1)
-    share = walk(small, signed / np.maximum(local, 1), open_)
+    share = _settle(small, signed / np.maximum(local, 1), open_)
     share = cv2.resize(share, whole, interpolation=cv2.INTER_LINEAR)
     share = cv2.GaussianBlur(share, (0, 0), max(0.8, 0.08 * float(np.median(radii[:3]))))
     own = np.zeros(free.shape, bool)
@@ -155,43 +156,10 @@ def _arm(
     return _main(own & free, mask > 0)
 
 
-def walk(image: U8, signed: F32, inside: NDArray[np.bool_]) -> F32:
-    """Share f32 (H, W) 0..1 of the near side: 1 where ``signed`` < -1, 0 where it is > 1.
-
-    Between, a random walker's probability: it diffuses over ``inside`` pixels and hardly across
-    the image's edges, so the step falls on an edge where there is one and midway where not.
-    """
-    colours = cv2.GaussianBlur(image, (0, 0), 0.8).astype(np.float32)
+def _settle(image: U8, signed: F32, inside: NDArray[np.bool_]) -> F32:
+    """Share f32 (H, W) 0..1 of the near side: 1 where ``signed`` < -1, 0 where it is > 1."""
     prior = np.clip(0.5 - 0.5 * signed, 0, 1).astype(np.float32)
-    fixed = (np.abs(signed) >= 1) | ~inside
-    between = ~fixed
-    steps = []
-    for axis in (0, 1):
-        difference = np.abs(np.diff(colours, axis=axis)).max(-1)
-        pair = _pairs(inside, axis)
-        near = _pairs(between, axis) & pair
-        typical = float(np.median(difference[near])) if near.any() else 1.0
-        weight = 1 / (1 + (difference / max(2.0, 1.5 * typical)) ** 2) ** 2
-        steps.append(np.where(pair, weight + 1e-3, 0).astype(np.float32))
-    vertical, horizontal = steps
-    total = np.full(prior.shape, 0.004, np.float32)
-    total[:-1] += vertical
-    total[1:] += vertical
-    total[:, :-1] += horizontal
-    total[:, 1:] += horizontal
-    share = prior.copy()
-    for _ in range(_SWEEPS):
-        new = 0.004 * prior
-        new[:-1] += vertical * share[1:]
-        new[1:] += vertical * share[:-1]
-        new[:, :-1] += horizontal * share[:, 1:]
-        new[:, 1:] += horizontal * share[:, :-1]
-        share = np.where(between, new / total, prior)
-    return np.asarray(share, np.float32)
-
-
-def _pairs(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
-    return mask[1:] & mask[:-1] if axis == 0 else mask[:, 1:] & mask[:, :-1]
+    return walk(image, prior, (np.abs(signed) < 1) & inside, inside, pull=0.004, sweeps=_SWEEPS)
 
 
 def _below(image: U8, free: NDArray[np.bool_], figure: Figure, legs: list[str]) -> U8:
@@ -212,7 +180,7 @@ def _below(image: U8, free: NDArray[np.bool_], figure: Figure, legs: list[str]) 
     signed = np.full(free.shape, 9.0, np.float32)
     band = 0.5 * _HALF_WIDTH["leg"][1] * figure.metre
     signed[free] = (left - right) / max(band, 1)
-    share = walk(image, signed, free)
+    share = _settle(image, signed, free)
     share = cv2.GaussianBlur(share, (0, 0), max(0.8, 0.008 * figure.metre))
     out: U8 = np.zeros(free.shape, np.uint8)
     nearer = np.where(share[free] > 0.5, LIMBS.index(legs[0]), LIMBS.index(legs[1]))

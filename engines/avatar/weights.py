@@ -21,6 +21,7 @@ _CHAIN = {
 # half width of the blend at each joint, m
 _BLEND = {"arm": (0.075, 0.04, 0.025), "leg": (0.10, 0.06, 0.03)}
 _INSET = {"arm": 0.075, "leg": 0.0}  # the trunk's edge lies this far inside the joint, m
+_CAP = {"arm": (0.07, 0.15), "leg": (0.10, 0.22)}  # the core follows a limb near its root only, m
 
 
 def bind(figure: Figure, layer: str, xy: F32) -> tuple[I32, F32]:
@@ -53,10 +54,13 @@ def _limb_shares(figure: Figure, name: str, xy: F32, *, core: bool) -> dict[str,
     line = figure.limb_line(name)
     distances = [to_segment(xy, line[i], line[i + 1]) for i in range(3)]
     above = _above(figure, name, xy)
-    if core:
-        above = np.minimum(above, _to_trunk(figure, xy, _INSET[kind] * figure.metre))
     out: dict[str, F32] = {}
     passed = np.ones(len(xy), np.float32)
+    if core:
+        above = np.minimum(above, _to_trunk(figure, xy, _INSET[kind] * figure.metre))
+        near, far = (r * figure.metre for r in _CAP[kind])
+        gap = np.linalg.norm(xy - line[0], axis=1)
+        passed = smoothstep(((near + far) / 2 - gap) / ((far - near) / 2))
     for i, bone in enumerate(_CHAIN[kind]):
         below = np.minimum.reduce(distances[i:])
         crossed = smoothstep((above - below) / (_BLEND[kind][i] * figure.metre))
