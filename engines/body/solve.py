@@ -53,6 +53,7 @@ class BodySolver:
         self._points = joints * camera.scale + np.array([camera.tx, camera.ty, 0.0])
         self._photo = self._points[:, :2].astype(np.float32) if photo is None else photo
         self._turns = bone_turns(body, reference.rotations).astype(np.float64)
+        self._bone = {name: i for i, name in enumerate(body.bone_names)}
         self._unit = float(np.linalg.norm(self._middle(SHOULDERS) - self._middle(HIPS)))
         self._maps = np.empty_like(maps)
         self._motion = MotionFilter()
@@ -124,6 +125,7 @@ class _Frame:
         self.stretch = reference.stretch.astype(np.float64)
         self.root = reference.root.astype(np.float64)
         self.turns = solver._turns.copy()
+        self.known: set[int] = set()  # bones whose ``turns`` are of this frame
         self.conf = motion.conf
         px = neutral.unit * neutral.scale * motion.presence
         self.offset = motion.offset.astype(np.float64) * px
@@ -135,27 +137,31 @@ class _Frame:
 
     def turn(self, name: str, relative: F64) -> None:
         """Give a bone its reference orientation followed by ``relative`` (body axes)."""
-        bone = self.s.body.bone(name)
+        bone = self.s._bone[name]
         parent = int(self.s.body.parents[bone])
         self.turns[bone] = relative @ self.s._turns[bone]
+        self.known.add(bone)
         above = np.eye(3) if parent < 0 else self._turn_of(parent)
         self.rotations[bone] = above.T @ self.turns[bone]
 
     def _turn_of(self, bone: int) -> F64:
-        parent = int(self.s.body.parents[bone])
-        if parent < 0:
-            return np.asarray(self.rotations[bone])
-        return np.asarray(self._turn_of(parent) @ self.rotations[bone])
+        """A bone's turn; bones that nothing has placed are carried by their parents."""
+        if bone not in self.known:
+            parent = int(self.s.body.parents[bone])
+            above = np.eye(3) if parent < 0 else self._turn_of(parent)
+            self.turns[bone] = above @ self.rotations[bone]
+            self.known.add(bone)
+        return np.asarray(self.turns[bone])
 
     def relative(self, name: str) -> F64:
         """How a bone is turned against the reference, body axes."""
-        bone = self.s.body.bone(name)
+        bone = self.s._bone[name]
         return np.asarray(self._turn_of(bone) @ self.s._turns[bone].T)
 
     def lengthen(self, names: tuple[str, ...], factor: float) -> None:
         """Stretch bones against their reference length."""
         for name in names:
-            bone = self.s.body.bone(name)
+            bone = self.s._bone[name]
             self.stretch[bone] = self.s.reference.stretch[bone] * factor
 
     def pose(self) -> Pose:
@@ -172,12 +178,11 @@ class _Frame:
         """Recompute where the bones are."""
         forward(self.s.body, self.pose(), self.s._maps)
 
-    def at(self, point: int) -> F64:
-        """Where a landmark is now, px (x, y, z); after ``refresh``."""
+    def at(self, points: NDArray[np.int_]) -> F64:
+        """Where landmarks are now, px (N, 3); after ``refresh``."""
         body, camera = self.s.body, self.s.reference.camera
-        index = np.array([point])
-        place = transform(self.s._maps, body.landmark_bones[index], body.landmarks[index])[0]
-        return np.asarray(place * camera.scale + np.array([camera.tx, camera.ty, 0.0]))
+        places = transform(self.s._maps, body.landmark_bones[points], body.landmarks[points])
+        return np.asarray(places * camera.scale + np.array([camera.tx, camera.ty, 0.0]))
 
     def head_of(self, name: str) -> F64:
         """Where a bone's head is now, px (x, y, z); after ``refresh``."""
@@ -223,7 +228,7 @@ class _Frame:
     def _error(self, pair: tuple[int, int], move: NDArray[np.floating]) -> F64:
         """How far the middle of a pair is from where it should be, px."""
         want = self.s._middle(pair)[:2] + move
-        return np.asarray(want - (self.at(pair[0]) + self.at(pair[1]))[:2] / 2)
+        return np.asarray(want - self.at(np.array(pair))[:, :2].mean(0))
 
     def _yaw(self, across: F64, across_now: F64) -> float:
         """Turn about the vertical: sign from depth, at most what the shoulders' width allows."""
@@ -244,7 +249,7 @@ class _Frame:
     def place_shoulder(self, side: str, point: int) -> None:
         """Collar bone: takes the shoulder to its own place (shrugs, arms raised)."""
         base = self.head_of(f"clavicle.{side}")
-        now = self.at(point)
+        now = self.at(np.array([point]))[0]
         want = now.copy()
         want[:2] = self.s._points[point, :2] + self.offset[point] + self.leash
         have, wish = now - base, want - base
@@ -285,13 +290,13 @@ class _Frame:
             self.turn("head", head)
             self.refresh()
             base = self.head_of("neck01")
-            have = np.mean([self.at(int(p)) for p in HEAD_POINTS], 0) - base
+            have = self.at(HEAD_POINTS).mean(0) - base
             wish = np.array([*(want[:2] - base[:2]), have[2]])
             lean = vector_of(swing(have, wish))
             size = float(np.linalg.norm(lean))
             swayed = about(lean * min(1.0, 0.6 / max(size, 1e-6))) @ swayed
             longer = float(np.linalg.norm(wish) / max(float(np.linalg.norm(have)), 1.0))
-            now = self.stretch[s.body.bone(NECK[0])] / s.reference.stretch[s.body.bone(NECK[0])]
+            now = self.stretch[s._bone[NECK[0]]] / s.reference.stretch[s._bone[NECK[0]]]
             # Only the neck gives way; the head above it keeps its size.
             self.lengthen(NECK, float(np.clip(now * (1 + 2 * (longer - 1)), 0.6, 1.5)))
         between = swayed.T @ head
@@ -299,7 +304,7 @@ class _Frame:
             self.turn(name, swayed @ part(between, 0.2 * (i + 1)))
         self.turn("head", head)
         self.refresh()
-        return turn
+        return np.asarray(turn)
 
     # -- limbs ---------------------------------------------------------------------------------
 
