@@ -66,17 +66,17 @@ def stick_body(keypoints: Keypoints, px_per_m: float = 300.0) -> tuple[BodyMesh,
 
     def place(spec: object) -> np.ndarray:
         if isinstance(spec, int):
-            return points[spec]
+            return np.asarray(points[spec])
         assert isinstance(spec, tuple)
         if spec[0] == "torso":
             low, high = points[list(HIPS)].mean(0), points[list(SHOULDERS)].mean(0)
-            return low + (high - low) * spec[1]
+            return np.asarray(low + (high - low) * spec[1])
         if spec[0] == "neck":
             low, high = points[list(SHOULDERS)].mean(0), points[list(EARS)].mean(0)
-            return low + (high - low) * spec[1]
+            return np.asarray(low + (high - low) * spec[1])
         if len(spec) == 3:
-            return points[spec[0]] + (points[spec[1]] - points[spec[0]]) * spec[2]
-        return points[list(spec)].mean(0)
+            return np.asarray(points[spec[0]] + (points[spec[1]] - points[spec[0]]) * spec[2])
+        return np.asarray(points[list(spec)].mean(0))
 
     names = [b[0] for b in BONES]
     heads = np.array([place(b[2]) for b in BONES], np.float32)

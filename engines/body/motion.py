@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.body.filter import OneEuro, smoothing
-from engines.body.neutral import Neutral
+from engines.body.neutral import HIPS, SHOULDERS, Neutral, middle
 from engines.types import F32, Keypoints
 
 PREDICT_S, HOLD_S, EASE_S = 0.12, 0.6, 0.5
+# The avatar's size is locked: a performer who comes nearer is measured smaller again. Slowly, and
+# not within 5 %, so that it never breathes.
+SIZE_HZ, SIZE_ZONE = 0.3, 0.05
 # Head, torso, arm and hand, leg points: cutoff at rest (Hz) and beta (Hz per torso length / s).
 # The trunk is pinned hard: a still torso that trembles looks worse than one that lags a little.
 HEAD, TRUNK, ARMS, LEGS = range(11), (11, 12, 23, 24), range(13, 23), range(25, 33)
@@ -52,6 +55,7 @@ class MotionFilter:
         self._time_s: float | None = None
         self._seen_s = 0.0
         self._presence = 0.0
+        self._size = 0.0  # log of the performer's size against the neutral
 
     def reset(self) -> None:
         """Forget everything: the next keypoints pass unfiltered."""
@@ -69,13 +73,29 @@ class MotionFilter:
             self._conf = keypoints.conf.copy()
         else:
             self._conf = self._conf + smoothing(4.0, dt) * (keypoints.conf - self._conf)
-        offset = (keypoints.xy - neutral.xy) / np.float32(neutral.unit)
+        xy = self._at_neutral_size(keypoints, neutral, dt)
+        offset = (xy - neutral.xy) / np.float32(neutral.unit)
         trust = np.clip(keypoints.conf / 0.8, 0.15, 1.0).astype(np.float32)[:, None]
         self._offset.update(offset, dt, trust)
         self._world.update(keypoints.world, dt, trust)
         # A performer who comes back is picked up within a fifth of a second, not in one jump.
         self._presence = 1.0 if first else min(1.0, self._presence + dt / 0.2)
         return self._now()
+
+    def _at_neutral_size(self, keypoints: Keypoints, neutral: Neutral, dt: float) -> F32:
+        """The landmarks as if the performer stood as far away as at the neutral, f32 (33, 2) px."""
+        xy = keypoints.xy
+        hips = float(min(keypoints.conf[list(HIPS)].min(), neutral.conf[list(HIPS)].min())) > 0.6
+        # Turning narrows the shoulders and bending shortens the torso: the larger one is right.
+        size = _ratio(xy, neutral.xy, SHOULDERS[0], SHOULDERS[1])
+        if hips:
+            torso = middle(xy, SHOULDERS) - middle(xy, HIPS)
+            size = max(size, float(np.linalg.norm(torso)) / neutral.unit)
+        goal = float(np.clip(np.log(max(size, 1e-3)), -1.2, 1.2))
+        self._size += float(smoothing(SIZE_HZ, dt)) * (goal - self._size)
+        beyond = np.sign(self._size) * max(0.0, abs(self._size) - SIZE_ZONE)
+        centre = middle(xy, HIPS if hips else SHOULDERS)
+        return np.asarray(centre + (xy - centre) * np.exp(-beyond), np.float32)
 
     def _lost(self, dt: float, time_s: float) -> Motion:
         gone = time_s - self._seen_s
@@ -95,3 +115,9 @@ class MotionFilter:
             self._conf,
             self._presence,
         )
+
+
+def _ratio(points: F32, before: F32, a: int, b: int) -> float:
+    """How much longer the line from a to b has become."""
+    length = float(np.linalg.norm(before[a] - before[b]))
+    return float(np.linalg.norm(points[a] - points[b])) / max(length, 1.0)
