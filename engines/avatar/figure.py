@@ -19,8 +19,8 @@ LIMB_MARKS = {
     "leg.L": (23, 25, 27, 31, 31),
     "leg.R": (24, 26, 28, 32, 32),
 }
-_ARM_BONES = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
-_LEG_BONES = ("upperleg", "lowerleg", "foot", "toe")
+_ARM_PARTS = ("upper_arm", "lower_arm", "hand")
+_LEG_PARTS = ("upper_leg", "lower_leg", "foot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +91,15 @@ def figure(body: BodyMesh, pose: Pose) -> Figure:
 
 
 def _limbs(body: BodyMesh) -> I32:
-    """Which limb each vertex belongs to, by the bones that carry most of it."""
-    of_bone = np.zeros(len(body.bone_names), np.int32)
-    for j, name in enumerate(body.bone_names):
-        side = name[-2:] if name[-2:] in (".L", ".R") else ""
-        if side and name.startswith(_ARM_BONES):
-            of_bone[j] = LIMBS.index("arm" + side)
-        elif side and name.startswith(_LEG_BONES):
-            of_bone[j] = LIMBS.index("leg" + side)
-    share = np.zeros((len(body.rest), len(LIMBS)), np.float32)
-    rows = np.arange(len(body.rest))
-    for k in range(4):
-        np.add.at(share, (rows, of_bone[body.bone_index[:, k]]), body.bone_weight[:, k])
-    return share.argmax(1).astype(np.int32)
+    """Which limb each vertex belongs to, by its part."""
+    of_part = np.zeros(len(body.part_names), np.int32)
+    for i, part in enumerate(body.part_names):
+        base, _, side = part.partition(".")
+        if base in _ARM_PARTS:
+            of_part[i] = LIMBS.index(f"arm.{side}")
+        elif base in _LEG_PARTS:
+            of_part[i] = LIMBS.index(f"leg.{side}")
+    return np.asarray(of_part[body.parts], np.int32)
 
 
 def _facing(surface: F32, faces: I32, metre: float) -> NDArray[np.bool_]:

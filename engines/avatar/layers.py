@@ -30,10 +30,11 @@ def layers(image: U8, alpha: U8, labels: U8, figure: Figure) -> tuple[Layer, ...
     rows = np.flatnonzero(person.any(1))
     cell = max(4, round(_CELL * (rows[-1] - rows[0] + 1)))
     out = []
+    solid = np.zeros(person.shape, bool)  # where the layers so far give the photo back
     for i, name in enumerate(names):
         own = person & (labels == LIMBS.index(name))
         nearer = np.isin(labels, [LIMBS.index(n) for n in names[i + 1 :]]) & person
-        out.append(_layer(image, alpha, labels, name, own, nearer, figure, cell))
+        out.append(_layer(image, alpha, labels, name, own, nearer, solid, figure, cell))
     return tuple(out)
 
 
@@ -56,6 +57,7 @@ def _layer(
     name: str,
     own: NDArray[np.bool_],
     nearer: NDArray[np.bool_],
+    solid: NDArray[np.bool_],
     figure: Figure,
     cell: int,
 ) -> Layer:
@@ -67,12 +69,14 @@ def _layer(
     cut = cv2.GaussianBlur(region.astype(np.float32), (0, 0), _SEAM)
     # soft only towards what lies behind: whole where a nearer layer's edge needs it
     cut = np.where(_dilate(own, _GROW - 1) & nearer, 1, cut)
+    cut = np.where(own & ~solid, 1, cut)
     texture_alpha = np.rint(cut * alpha).astype(np.uint8)
     texture_alpha[texture_alpha < 3] = 0
     seam = _dilate(nearer, 2) & own
     known = own & ~seam & (alpha > 200)
     colours = fill(image, known, fade_px=0.05 * figure.metre) if known.any() else image
-    shown = kept | rim | _dilate(own, 2)
+    shown = kept | rim | ~nearer
+    solid |= shown & (cut > 0.995)
     colours = np.where(shown[..., None], image, colours)
     box = _box(texture_alpha > 0, 4)
     texture = np.dstack([colours, texture_alpha])[box]
@@ -98,13 +102,14 @@ def _hidden(
 ) -> NDArray[np.bool_]:
     """Pixels where this part goes on beneath a nearer one."""
     metre = figure.metre
-    inner = cv2.erode((alpha > 127).astype(np.uint8), _disc(2), borderValue=1) > 0
+    # nothing invented may shine through the soft edges of what lies over it
+    both = ((own | nearer) & (alpha > 127)).astype(np.uint8)
+    inner = cv2.erode(both, _disc(_GROW), borderValue=1) > 0
     if name == "core":
         # beneath a forearm the trunk closes up; beneath a hanging arm it only bulges a little
         closed = _close(own, round(0.09 * metre))
         trunk = figure.silhouette("core", own.shape) | _trunk(figure, own.shape)
         guess = closed | trunk
-        inner = cv2.erode((alpha > 127).astype(np.uint8), _disc(3), borderValue=1) > 0
     else:
         guess = tube(figure, name, alpha)[0] > 0
         if name.startswith("leg"):

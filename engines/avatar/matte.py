@@ -43,6 +43,7 @@ def matte(image: U8, mask: F32) -> U8:
     radius = max(2, round(size * 0.012))
     soft = guided(image[box], cut.astype(np.float32), radius, 1e-4 * 255**2)
     soft = np.clip((soft - 0.1) / 0.8, 0, 1)
+    soft[soft > 0.97] = 1
     soft[cv2.erode(cut, _disc(radius), borderValue=1) > 0] = 1
     soft[cv2.dilate(cut, _disc(radius)) == 0] = 0
     alpha: U8 = np.zeros(mask.shape, np.uint8)
