@@ -30,7 +30,9 @@ def body_colours(
     column = np.clip(figure.surface[:, 0].astype(int), 0, alpha.shape[1] - 1)
     row = np.clip(figure.surface[:, 1].astype(int), 0, alpha.shape[0] - 1)
     label = labels[row, column]
-    own = (alpha[row, column] > 250) & (label == figure.limb)
+    # a limb that could not be told apart was left in the trunk
+    apart = np.isin(figure.limb, [LIMBS.index(layer.name) for layer in layers])
+    own = (alpha[row, column] > 250) & (label == np.where(apart, figure.limb, 0))
     seen = inside & figure.facing & own
     colour = image[row, column].astype(np.float32)
     group = _groups(body)
