@@ -21,7 +21,7 @@ from engines.body.fit import fit
 from engines.body.mesh import load_body
 from engines.errors import NoPersonError
 from engines.keypoints import find_people
-from engines.types import Avatar
+from engines.types import F32, Avatar
 
 Progress = Callable[[str, float], None]
 _SIDES = (("left", 11, 13, 15, 23, 25, 27), ("right", 12, 14, 16, 24, 26, 28))
@@ -84,9 +84,7 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     )
 
 
-def warnings(
-    people: int, shape: Figure, seen: NDArray[np.bool_]
-) -> list[str]:
+def warnings(people: int, shape: Figure, seen: NDArray[np.bool_]) -> list[str]:
     """Plain sentences on what the photo makes hard or leaves open."""
     notes = []
     if people > 1:
@@ -94,7 +92,7 @@ def warnings(
     xy = shape.marks[:, :2]
     if not seen[[11, 12]].any():
         notes.append("The face fills the frame: body and arms are guessed entirely.")
-    elif _cross(xy[13], xy[15], xy[14], xy[16]) and seen[[13, 14, 15, 16]].sum() >= 3:
+    elif _crossed(xy) and seen[[13, 14, 15, 16]].sum() >= 3:
         notes.append("The arms are crossed: what they hide of each other is guessed.")
     torso = float(np.linalg.norm(xy[11] - xy[12])) if seen[[11, 12]].all() else shape.metre * 0.33
     if torso < 48:
@@ -116,13 +114,12 @@ def warnings(
     return notes
 
 
-def _cross(a: NDArray, b: NDArray, c: NDArray, d: NDArray) -> bool:  # type: ignore[type-arg]
-    """Whether the segments a-b and c-d cross."""
-
-    def turn(p: NDArray, q: NDArray, r: NDArray) -> float:  # type: ignore[type-arg]
-        return float((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]))
-
-    return turn(a, b, c) * turn(a, b, d) < 0 and turn(c, d, a) * turn(c, d, b) < 0
+def _crossed(xy: F32) -> bool:
+    """Whether each hand has gone over to the other elbow's side."""
+    across = xy[11] - xy[12]
+    left, right = ((xy[i] - (xy[11] + xy[12]) / 2) @ across for i in (15, 16))
+    reach = 0.1 * float(across @ across)
+    return bool(left < -reach and right > reach) or bool(left < -3 * reach or right > 3 * reach)
 
 
 def _version() -> str:

@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from engines.avatar.fill import fill
 from engines.avatar.figure import LIMB_MARKS, LIMBS, Figure
+from engines.avatar.fill import fill
 from engines.avatar.parts import tube
 from engines.avatar.weights import bind
 from engines.types import F32, I32, U8, Layer
 
 _CELL = 0.014  # mesh cells, of the person's height in the photo
 _SEAM = 0.5  # sigma of a cut's edge, px
+_REACH = {"arm": 0.07, "leg": 0.10}  # m that a limb goes on beneath another
 _GROW = 2  # px of the photo that a layer keeps beneath a nearer layer's soft edge
 
 
@@ -111,11 +112,8 @@ def _hidden(
         trunk = figure.silhouette("core", own.shape) | _trunk(figure, own.shape)
         guess = closed | trunk
     else:
-        guess = tube(figure, name, alpha)[0] > 0
-        if name.startswith("leg"):
-            guess &= cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) < 0.1 * metre
-        elif own.sum() < 0.15 * guess.sum():
-            guess &= False
+        reach = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5)
+        guess = (tube(figure, name, alpha)[0] > 0) & (reach < _REACH[name[:3]] * metre)
     # no stair steps: the outline that will show when the nearer limb moves is smooth
     blurred = cv2.GaussianBlur((guess | own).astype(np.float32), (0, 0), max(1.0, 0.015 * metre))
     return np.asarray((blurred > 0.5) & nearer & inner)
@@ -229,9 +227,7 @@ def _surface(figure: Figure, which: NDArray[np.bool_], xy: F32) -> NDArray[np.fl
     return np.asarray((weight * points[near, 2]).sum(1) / weight.sum(1))
 
 
-def _nearest_is(
-    own: NDArray[np.bool_], person: NDArray[np.bool_], alpha: U8
-) -> NDArray[np.bool_]:
+def _nearest_is(own: NDArray[np.bool_], person: NDArray[np.bool_], alpha: U8) -> NDArray[np.bool_]:
     """Whether the closest person pixel is this part's own."""
     others = (alpha > 127) & ~own
     to_own = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5)

@@ -16,7 +16,7 @@ _HALF_WIDTH = {"arm": (0.062, 0.050, 0.040, 0.045), "leg": (0.095, 0.062, 0.045,
 _CLOTH = 1.2  # sleeves stand off the arm where no silhouette says how far
 _BAND = 0.6  # of the half width: how far an edge may draw the cut from where anatomy puts it
 _CREASE = 0.005  # m, half as wide as the shadow between arm and trunk
-_FINGERS = 0.075  # m, how far fingers are sought about the hand's axis
+_FINGERS = 0.09  # m, how far fingers are sought about the hand's axis
 _WORK = 230.0  # px per metre at which cuts are sought; they are smooth, so this is enough
 _SWEEPS = 250  # Jacobi sweeps: the band is a dozen pixels wide
 
@@ -55,7 +55,7 @@ def present(figure: Figure, seen: NDArray[np.bool_], shape: tuple[int, int]) -> 
         steps = line[0] + np.linspace(0, 1, 11)[:, None] * (line[1] - line[0])
         inside = (steps >= 0).all(1) & (steps[:, 0] < width) & (steps[:, 1] < height)
         if name.startswith("arm"):
-            if inside[0] and inside.mean() > 0.6:
+            if inside[0] and inside.mean() > 0.35:
                 names.append(name)
         elif seen[marks[0]] and seen[marks[1]] and inside.all():
             names.append(name)
@@ -121,9 +121,7 @@ def _smooth(values: F32) -> F32:
     padded = np.pad(values, window // 2, mode="edge")
     view = np.lib.stride_tricks.sliding_window_view(padded, window)
     middle = np.pad(np.median(view, 1), window // 2, mode="edge")
-    return np.asarray(
-        np.lib.stride_tricks.sliding_window_view(middle, window).mean(1), np.float32
-    )
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(middle, window).mean(1), np.float32)
 
 
 def _arm(
