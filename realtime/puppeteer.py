@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from engines.keypoints.tracker import PoseTracker
 
 from engines.backdrop import Backdrop
 from engines.body.neutral import SHOULDERS, middle, mirrored
 from engines.body.solve import BodySolver
 from engines.errors import InputError
-from engines.keypoints import PoseTracker
 from engines.render import Renderer, View
 from engines.types import U8, Avatar, Frame
 from realtime.stats import StageTimes
@@ -21,8 +21,8 @@ class Puppeteer:
 
     size: (width, height) of the output. background: see ``engines.backdrop.Backdrop``. placement:
     ``photo`` frames the avatar as in its photo; ``performer`` puts it where the performer stood at
-    the neutral, in a picture of the camera's proportions. times: the stages of ``process``;
-    tracking: whether the last frame showed a performer.
+    the neutral, in a picture of the camera's proportions; view: a framing of one's own. times: the
+    stages of ``process``; tracking: whether the last frame showed a performer.
     """
 
     backend = BACKEND
@@ -34,20 +34,21 @@ class Puppeteer:
         background: str = "photo",
         placement: str = "photo",
         mirror: bool = False,
+        view: View | None = None,
     ) -> None:
         if placement not in ("photo", "performer"):
             raise InputError(f"placement: got {placement!r}", "wanted photo or performer")
         self.times = StageTimes()
         self.tracking = False
         self._size, self._placement, self._mirror = size, placement, mirror
-        self._background = background
+        self._background, self._view = background, view
         self._tracker = PoseTracker()
         self._calibrate = True
         self.set_avatar(avatar)
 
     def set_avatar(self, avatar: Avatar) -> None:
         """Perform another avatar from the next frame on; the next frame is its neutral."""
-        renderer = Renderer(avatar, self._size)
+        renderer = Renderer(avatar, self._size, self._view)
         backdrop = Backdrop(avatar, self._size, renderer.view, self._background)
         self._avatar, self._renderer, self._backdrop = avatar, renderer, backdrop
         self._solver = BodySolver(avatar.body, avatar.reference)
