@@ -100,7 +100,7 @@ $("camera").onchange = ({ target: { value } }) => {
 };
 avatar.onresize = () => {
   const { videoWidth, videoHeight } = avatar;
-  if (videoHeight) $("frame").style.setProperty("--aspect", String(videoWidth / videoHeight));
+  if (videoHeight) $("house").style.setProperty("--aspect", String(videoWidth / videoHeight));
 };
 
 // --- link -----------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ link.addEventListener("state", () => {
   const { state, problem } = link;
   $("status").dataset.state = state;
   $("status-text").textContent = STATES[state];
-  $("stage").dataset.state = state;
+  $("house").dataset.state = state;
   $("calibrate").disabled = state !== "live";
   hud.link(STATES[state].toLowerCase());
   if (state === "live" || state === "idle") notices.clear("link");
@@ -175,7 +175,7 @@ async function calibrate() {
 
 function toggleFullscreen() {
   if (document.fullscreenElement) void document.exitFullscreen();
-  else void $("stage").requestFullscreen();
+  else void $("house").requestFullscreen();
 }
 
 $("mirror").onclick = () => setMirror(!preferences.mirror);
@@ -205,6 +205,10 @@ gallery.addEventListener("choose", ({ detail: name }) => {
   $("poster").hidden = !card;
   if (card) $("poster").src = card.thumbnail;
 });
+$("poster").onload = () => {
+  const { width, height } = $("ambient");
+  $("ambient").getContext("2d").drawImage($("poster"), 0, 0, width, height);
+};
 gallery.addEventListener("add", () => enrolment.ask());
 enrolment.addEventListener("made", ({ detail: name }) => showAvatars(name || gallery.chosen));
 

@@ -23,13 +23,14 @@ export class Hud {
   }
 
   get open() {
-    return !$("hud").hidden;
+    return !$("band").hidden;
   }
 
   /** @param {boolean} open */
   set open(open) {
     if (open === this.open) return;
-    $("hud").hidden = !open;
+    $("band").hidden = !open;
+    $("details").hidden = !open;
     clearInterval(this.#clock);
     this.#video.cancelVideoFrameCallback(this.#watching);
     this.glass.clear();
@@ -55,7 +56,7 @@ export class Hud {
     });
   }
 
-  /** @param {{fps_in: number, fps_out: number, dropped: number, backend: string,
+  /** @param {{fps_in: number, fps_out: number, dropped: number, failures: number, backend: string,
    *   stages: Record<string, {p50: number, p95: number}>}} stats the server's, ms and 1/s */
   stats(stats) {
     if (!this.open) return;
@@ -63,6 +64,7 @@ export class Hud {
     $("hud-out").textContent = number(stats.fps_out);
     $("hud-dropped").textContent = number(stats.dropped);
     $("hud-backend").textContent = stats.backend;
+    $("hud-failures").textContent = stats.failures ? ` · ${stats.failures} failed frames` : "";
     const rows = Object.entries(stats.stages).map(([name, { p50, p95 }]) => {
       const row = document.createElement("tr");
       const head = document.createElement("th");
