@@ -75,8 +75,4 @@ export class AlphaCanvas {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, video);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
-
-  clear() {
-    this.#gl.clear(this.#gl.COLOR_BUFFER_BIT);
-  }
 }

@@ -80,14 +80,16 @@ export async function openSample() {
         : `The browser says: ${error.message}`,
     );
   }
-  const copy = copyOf(video);
-  copy.track.contentHint = "motion";
+  // Its own capture goes on in a hidden tab; where there is none, a canvas has to do.
+  const track = video.captureStream?.().getVideoTracks()[0] ?? copyOf(video).track;
+  track.contentHint = "motion";
   return {
     kind: "sample",
-    track: copy.track,
+    track,
     label: "Sample performance",
     stop() {
-      copy.stop();
+      track.stop();
+      video.pause();
       video.removeAttribute("src");
       video.load();
     },

@@ -1,14 +1,14 @@
 /**
  * The clean feed for an OBS browser source.
  * ?session=NAME one performance (without: the newest), ?alpha=1 transparent, ?fit=contain|cover.
- * It shows nothing but the avatar, reconnects for ever, and says what is wrong in the console only.
+ * It shows the avatar or nothing, reconnects for ever, and says what is wrong in the console only.
  */
 
 import { AlphaCanvas } from "./alpha.js";
 import { Link } from "./link.js";
 
-/** A lost performance stays on the picture this long, then the stage is empty. */
-const HOLD_MS = 3000;
+/** After an offer that was refused for good, try again all the same: nobody is there to click. */
+const AGAIN_MS = 5000;
 
 const query = new URLSearchParams(location.search);
 const wantsAlpha = query.get("alpha") === "1";
@@ -21,25 +21,18 @@ cutout.hidden = !wantsAlpha;
 
 const canvas = wantsAlpha ? new AlphaCanvas(cutout) : null;
 const link = new Link(() => ({ role: "viewer", alpha: wantsAlpha }));
-let leaving = 0;
 
 link.addEventListener("track", ({ detail }) => {
   feed.srcObject = new MediaStream([detail]);
 });
 
 link.addEventListener("state", () => {
-  if (link.state === "live") {
-    clearTimeout(leaving);
-    leaving = 0;
-    return;
-  }
+  // The browser paints an ended track black: an empty stage is better on air.
+  document.body.classList.toggle("empty", link.state !== "live");
+  if (link.state === "live") return;
   link.session = session; // without a name: whichever is newest by then
-  if (link.state === "refused") setTimeout(() => link.retry(), HOLD_MS);
   if (link.problem) console.info(link.problem.message, link.problem.hint);
-  leaving ||= setTimeout(() => {
-    feed.srcObject = null;
-    canvas?.clear();
-  }, HOLD_MS);
+  if (link.state === "refused") setTimeout(() => link.retry(), AGAIN_MS);
 });
 
 function draw() {
@@ -47,6 +40,7 @@ function draw() {
   feed.requestVideoFrameCallback(draw);
 }
 if (canvas) feed.requestVideoFrameCallback(draw);
+cutout.addEventListener("webglcontextlost", () => location.reload());
 
 link.session = session;
 link.start(null);
