@@ -16,6 +16,8 @@ import { stamp } from "./stamper.js";
 
 const $ = (id) => document.getElementById(id);
 
+const POSE = "Sit or stand relaxed, arms down, face the camera.";
+
 const avatar = $("avatar");
 const notices = new Notices($("notices"));
 const gallery = new Gallery($("gallery"), $("warnings"));
@@ -98,6 +100,7 @@ $("camera").onchange = ({ target: { value } }) => {
   prefer({ camera: value });
   return start(() => openCamera(value));
 };
+navigator.mediaDevices?.addEventListener("devicechange", showCameras);
 avatar.onresize = () => {
   const { videoWidth, videoHeight } = avatar;
   if (videoHeight) $("house").style.setProperty("--aspect", String(videoWidth / videoHeight));
@@ -125,7 +128,12 @@ link.addEventListener("state", () => {
     const action = { label: "Try now", run: () => link.retry() };
     notices.show("link", "error", problem.message, problem.hint, action);
   }
-  if (state === "live") showStageAddress();
+  if (state !== "live") return;
+  showStageAddress();
+  if (!preferences.calibrated) {
+    const action = { label: "Calibrate", run: calibrate };
+    notices.show("guide", "info", "You are live. Next: your neutral pose.", POSE, action);
+  }
 });
 
 link.addEventListener("track", ({ detail }) => {
@@ -146,6 +154,8 @@ link.addEventListener("control", ({ detail: message }) => {
   } else if (message.type === "message") {
     const level = ["warning", "error"].includes(message.level) ? message.level : "info";
     notices.show("server", level, message.text, message.hint ?? "");
+  } else if (message.type === "avatar") {
+    gallery.busy(message.state === "loading" ? message.name : "");
   }
 });
 
@@ -168,9 +178,9 @@ async function setHud(on) {
 
 async function calibrate() {
   if (link.state !== "live") return;
-  const words = "Sit or stand relaxed, arms down, face the camera.";
-  const done = await countDown($("countdown"), words, () => link.state === "live");
-  if (done) link.send({ type: "calibrate" });
+  notices.clear("guide");
+  const done = await countDown($("countdown"), POSE, () => link.state === "live");
+  if (done && link.send({ type: "calibrate" })) prefer({ calibrated: true });
 }
 
 function toggleFullscreen() {
@@ -198,8 +208,10 @@ listen({
 // --- avatars --------------------------------------------------------------------------------
 
 gallery.addEventListener("choose", ({ detail: name }) => {
-  if (name) prefer({ avatar: name });
-  link.send({ type: "avatar", name });
+  if (name) {
+    prefer({ avatar: name });
+    link.send({ type: "avatar", name });
+  }
   const { card } = gallery;
   $("delete").hidden = !card || card.bundled;
   $("poster").hidden = !card;
@@ -256,6 +268,9 @@ $("copy").onclick = async () => {
     notices.show("copy", "warning", "The browser kept the clipboard.", "Press Ctrl+C or ⌘C now.");
   }
 };
+
+// The server hears of it at once, and need not wait for silence.
+window.addEventListener("pagehide", () => link.stop());
 
 // --- begin ----------------------------------------------------------------------------------
 

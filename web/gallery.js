@@ -39,6 +39,13 @@ export class Gallery extends EventTarget {
     this.dispatchEvent(new CustomEvent("choose", { detail: name }));
   }
 
+  /** @param {string} name the avatar that the server is loading; "" for none */
+  busy(name) {
+    for (const tile of this.#grid.querySelectorAll("[data-name]")) {
+      tile.setAttribute("aria-busy", String(tile.dataset.name === name));
+    }
+  }
+
   /** @param {number} index from 0; nothing happens where there is no such avatar */
   chooseAt(index) {
     if (this.avatars[index]) this.choose(this.avatars[index].name);

@@ -35,7 +35,7 @@ export function preferred(codecs) {
 }
 
 /**
- * Events: "state" (see state, problem, retryAt), "track" (detail: the video track), "control"
+ * Events: "state" (see state and problem), "track" (detail: the video track), "control"
  * (detail: a message from the server), "open" (the control channel is ready).
  */
 export class Link extends EventTarget {
@@ -43,8 +43,6 @@ export class Link extends EventTarget {
   state = "idle";
   /** What stands in the way. @type {Problem | null} */
   problem = null;
-  /** When the next attempt starts, ms on the clock of performance.now(). */
-  retryAt = 0;
   /** The performance's name on the server. @type {string | undefined} */
   session;
 
@@ -91,7 +89,7 @@ export class Link extends EventTarget {
     return true;
   }
 
-  /** Connect now instead of at retryAt. */
+  /** Connect now instead of after the wait. */
   retry() {
     this.#drop();
     void this.#connect();
@@ -115,7 +113,6 @@ export class Link extends EventTarget {
   #lost(problem) {
     this.#drop();
     const wait = backOff(this.#attempt++, Math.random());
-    this.retryAt = performance.now() + wait;
     this.#timer = setTimeout(() => void this.#connect(), wait);
     this.#become("waiting", problem);
   }

@@ -14,21 +14,24 @@ export class Notices {
 
   /**
    * @param {string} subject what it is about: "camera", "link", "server", ...
-   * @param {"info" | "warning" | "error"} level info goes away by itself
+   * @param {"info" | "warning" | "error"} info without an action goes by itself
    * @param {string} text @param {string} [hint] what to do
    * @param {{label: string, run: () => void}} [action] a button beside it
    */
   show(subject, level, text, hint = "", action) {
+    const says = JSON.stringify([level, text, hint]);
+    if (this.#boxes.get(subject)?.dataset.says === says) return; // not read aloud twice
     const box = document.createElement("div");
     box.className = "notice";
     box.dataset.level = level;
+    box.dataset.says = says;
     box.append(words(text, hint));
     if (action) box.append(button(action.label, action.run));
     box.append(button("Dismiss", () => this.clear(subject)));
     this.clear(subject);
     this.#boxes.set(subject, box);
     this.#place.append(box);
-    if (level === "info") {
+    if (level === "info" && !action) {
       setTimeout(() => this.#boxes.get(subject) === box && this.clear(subject), FADE_MS);
     }
   }

@@ -1,7 +1,15 @@
 /** What the performer chose, kept in the browser until next time. */
 
 const KEY = "puppetcam";
-const FIRST = { avatar: "", background: "photo", colour: "#00b140", mirror: true, hud: false, camera: "" };
+const FIRST = {
+  avatar: "",
+  background: "photo",
+  colour: "#00b140", // chroma green
+  mirror: true,
+  hud: false,
+  camera: "",
+  calibrated: false, // knows how to
+};
 
 /** @returns {typeof FIRST} */
 function read() {

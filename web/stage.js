@@ -42,5 +42,6 @@ function draw() {
 if (canvas) feed.requestVideoFrameCallback(draw);
 cutout.addEventListener("webglcontextlost", () => location.reload());
 
+window.addEventListener("pagehide", () => link.stop());
 link.session = session;
 link.start(null);
