@@ -14,6 +14,8 @@ from engines.types import U8
 
 CELL = 8  # px: colours are continued in steps of this size
 REACH = 5  # cells that a colour is continued over
+SIGMA = 1.2  # cells: nearer colours count more
+FAINT = 1e-3  # of 255: less of a colour than this is none
 
 
 def bleed(image: U8) -> U8:
@@ -29,10 +31,11 @@ def bleed(image: U8) -> U8:
     small = (max(1, width // CELL), max(1, height // CELL))
     weighted = cv2.cvtColor(image, cv2.COLOR_RGBA2mRGBA)
     cells = cv2.resize(weighted, small, interpolation=cv2.INTER_AREA).astype(np.float32)
-    mean = np.asarray(cv2.blur(cells, (2 * REACH + 1, 2 * REACH + 1)), np.float32)
+    size = (2 * REACH + 1, 2 * REACH + 1)
+    mean = np.asarray(cv2.GaussianBlur(cells, size, SIGMA), np.float32)
     weight = mean[:, :, 3:]
-    near = np.clip(weight, 0.0, 1.0)  # far away there is nothing to continue: grey
-    mean = mean * (255.0 / np.maximum(weight, 1.0)) * near + 128.0 * (1.0 - near)
+    near = np.clip(weight / FAINT - 1.0, 0.0, 1.0)  # far away there is nothing to continue: grey
+    mean = mean * (255.0 / np.maximum(weight, FAINT)) * near + 128.0 * (1.0 - near)
     mean[:, :, 3] = 0.0
     colour = np.clip(mean, 0.0, 255.0).astype(np.uint8)
     spread = cv2.resize(colour, (width, height), interpolation=cv2.INTER_LINEAR)

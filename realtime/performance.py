@@ -50,7 +50,7 @@ class Performance:
         self._told_s = -QUIET_S
         still = puppet.still()
         check_picture(still)
-        self._last = Picture(Frame(still, captured_s=time.monotonic()))
+        self._last = Picture(Frame(still.copy(), captured_s=time.monotonic()))
         worker.add(self)
 
     # --- event loop ---------------------------------------------------------------------------
@@ -123,7 +123,7 @@ class Performance:
     def _perform(self, arrival: Arrival) -> None:
         frame = arrival.frame()
         shown = self._puppet.process(frame)
-        if shown.image is frame.image:
+        if np.may_share_memory(shown.image, frame.image):
             raise ValueError("the puppet gave the camera's picture back")
         check_picture(shown.image)
         self._show(
@@ -131,7 +131,8 @@ class Performance:
         )
 
     def _show(self, image: U8, captured_s: float, mark: int | None) -> None:
-        self._last = Picture(Frame(image, captured_s=captured_s), mark)
+        # A copy: the puppet draws the next frame into the same buffer while this one is encoded.
+        self._last = Picture(Frame(image.copy(), captured_s=captured_s), mark)
         self._out.tick()
         for outbox in self._outboxes:
             outbox.put(self._last)

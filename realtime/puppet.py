@@ -21,7 +21,10 @@ class Puppet(Protocol):
     tracking: bool
 
     def process(self, frame: Frame) -> Frame:
-        """RGB camera frame in, RGBA avatar frame out, of the same instant (``with_image``)."""
+        """RGB camera frame in, RGBA avatar frame out, of the same instant (``with_image``).
+
+        The picture is read before the next call: its buffer may be used again.
+        """
 
     def still(self) -> U8:
         """The avatar at rest on its background, u8 (H, W, 4): what is shown before any frame."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines.errors import NoPersonError, PuppetcamError
+from engines.errors import InputError, NoPersonError, PuppetcamError
 from engines.types import (
     U8,
     Avatar,
@@ -156,7 +156,7 @@ class FakeGallery:
 
     def delete(self, name: str) -> None:
         if self._known(name) != "blue":
-            raise PuppetcamError(f"{name} came with the project.")
+            raise InputError(f"{name} came with the project.", "Delete your own avatars only.")
         self.names.remove(name)
 
     def _known(self, name: str) -> str:
@@ -177,8 +177,16 @@ def fake_enroll(photo: Path, name: str, progress: Progress) -> list[str]:
     return [f"{name}: arms are crossed"]
 
 
-def fake_backstage(size: int = SIZE) -> Backstage:
-    return Backstage(FakeGallery(size), FakePuppet, fake_enroll, "a fake puppet")
+def fake_backstage(size: int = SIZE, made: list[FakePuppet] | None = None) -> Backstage:
+    """made: gets every puppet that is made."""
+
+    def make_puppet(avatar: Avatar) -> FakePuppet:
+        puppet = FakePuppet(avatar)
+        if made is not None:
+            made.append(puppet)
+        return puppet
+
+    return Backstage(FakeGallery(size), make_puppet, fake_enroll, "a fake puppet")
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ class Client:
         while True:
             try:
                 frame = await track.recv()
+                assert isinstance(frame, av.VideoFrame)
             except MediaStreamError:
                 self.ended = True
                 return
