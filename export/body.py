@@ -41,18 +41,31 @@ PART_NAMES = (
 )
 # A bone's part by the start of its name; the first that fits.
 PART_OF_BONE = {
-    "head": "head", "eye": "head", "neck02": "head", "neck03": "head",
-    "upperarm": "upper_arm", "lowerarm": "lower_arm",
-    "wrist": "hand", "finger": "hand", "metacarpal": "hand",
-    "upperleg": "upper_leg", "lowerleg": "lower_leg", "foot": "foot",
+    "head": "head",
+    "eye": "head",
+    "neck02": "head",
+    "neck03": "head",
+    "upperarm": "upper_arm",
+    "lowerarm": "lower_arm",
+    "wrist": "hand",
+    "finger": "hand",
+    "metacarpal": "hand",
+    "upperleg": "upper_leg",
+    "lowerleg": "lower_leg",
+    "foot": "foot",
 }
 
 # BlazePose's points that Anny's COCO regressor or a bone's head gives, for the left side.
 COCO = {7: "ear", 11: "shoulder", 23: "hip", 29: "heel", 31: "big_toe"}
 # Hinges lie at their bone's head, where turning the limb does not move them.
 HEADS = {
-    13: "lowerarm01", 15: "wrist", 25: "lowerleg01", 27: "foot",
-    17: "finger5-1", 19: "finger2-1", 21: "finger1-2",
+    13: "lowerarm01",
+    15: "wrist",
+    25: "lowerleg01",
+    27: "foot",
+    17: "finger5-1",
+    19: "finger2-1",
+    21: "finger1-2",
 }
 CARRIERS = {11: "shoulder01", 23: "pelvis", 29: "foot", 31: "foot", **HEADS}
 

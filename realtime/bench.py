@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import psutil
 from tqdm import tqdm
 
@@ -30,12 +31,12 @@ from engines.errors import InputError, PuppetcamError
 from engines.types import Frame
 from realtime.card import machine_card
 from realtime.clip import ClipReader
-from realtime.gallery import Gallery
 from realtime.puppeteer import Puppeteer
+from realtime.shelf import Shelf
 from realtime.stats import StageStats, StageTimes
-from realtime.web_files import WEB
 
 WARM_UP = 30
+SAMPLE = Path(__file__).parent.parent / "web" / "sample.mp4"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +59,8 @@ def camera_frames(path: Path, count: int) -> list[Frame]:
     with ClipReader(path) as clip:
         frames = []
         for frame in clip:
-            frames.append(frame.with_image(cv2.resize(frame.image, (640, 480))))
+            image = np.asarray(cv2.resize(frame.image, (640, 480)), np.uint8)
+            frames.append(frame.with_image(image))
             if len(frames) == count:
                 break
     if not frames:
@@ -90,7 +92,7 @@ def measure_enrolment(avatar_name: str | None, avatars: Path | None) -> float:
     from engines.avatar.enroll import enroll
     from engines.avatar.photo import Photo
 
-    photo = Gallery(avatars).load(avatar_name).image
+    photo = Shelf(avatars).load(avatar_name).image
     begin = time.perf_counter()
     enroll(Photo.of(photo, "bench"), "bench")
     return time.perf_counter() - begin
@@ -121,8 +123,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the machine card, the table and, as the last line, JSON."""
     card = machine_card()
     print(card)
-    frames = camera_frames(args.input or WEB / "sample.mp4", 600)
-    puppeteer = Puppeteer(Gallery(args.avatars).load(args.avatar), (512, 512), "photo")
+    frames = camera_frames(args.input or SAMPLE, 600)
+    puppeteer = Puppeteer(Shelf(args.avatars).load(args.avatar), (512, 512), "photo")
     stages = measure_compute(frames, puppeteer, args.frames)
     tracked = puppeteer.tracking
     rss_mb = psutil.Process().memory_info().rss / 2**20

@@ -80,8 +80,10 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
     )
 
 
-def run(args: argparse.Namespace, open_backstage: OpenBackstage) -> int:
+def run(args: argparse.Namespace, open_backstage: OpenBackstage | None = None) -> int:
     """Serve until Ctrl-C; the exit code. Raises PuppetcamError."""
+    if open_backstage is None:
+        from realtime.backstage import open_backstage  # models and kernels: only once they serve
     log.configure()
     config = config_of(args)
     tls = config.tls()

@@ -88,9 +88,7 @@ def _inferred(
 def _in_frame(figure: Figure, shape: tuple[int, ...], inset: float) -> NDArray[np.bool_]:
     x, y = figure.surface[:, 0], figure.surface[:, 1]
     edge = inset * figure.metre
-    return np.asarray(
-        (x >= edge) & (y >= edge) & (x < shape[1] - edge) & (y < shape[0] - edge)
-    )
+    return np.asarray((x >= edge) & (y >= edge) & (x < shape[1] - edge) & (y < shape[0] - edge))
 
 
 def _groups(body: BodyMesh) -> NDArray[np.str_]:
@@ -114,9 +112,7 @@ def _mirrored(body: BodyMesh, colour: F32, seen: NDArray[np.bool_]) -> NDArray[n
     return np.asarray(seen | borrowed)
 
 
-def _spread(
-    body: BodyMesh, group: NDArray[np.str_], colour: F32, known: NDArray[np.bool_]
-) -> F32:
+def _spread(body: BodyMesh, group: NDArray[np.str_], colour: F32, known: NDArray[np.bool_]) -> F32:
     """Let known colours travel over the surface, inside their group, nearest first."""
     count = len(colour)
     edges = np.concatenate([body.faces[:, [0, 1]], body.faces[:, [1, 2]], body.faces[:, [2, 0]]])
@@ -138,7 +134,9 @@ def _spread(
         current[reached == 0] = np.median(colour[known], 0)
     degree = np.maximum(np.asarray(links.sum(1)).ravel(), 1)[:, None]
     for _ in range(12):
-        current = np.where(known[:, None], current, 0.5 * current + 0.5 * (links @ current) / degree)
+        current = np.where(
+            known[:, None], current, 0.5 * current + 0.5 * (links @ current) / degree
+        )
     return np.asarray(current, np.float32)
 
 

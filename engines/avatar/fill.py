@@ -89,9 +89,7 @@ def _reach(known: NDArray[np.bool_]) -> int:
     return 4 + 2 * int(distance_transform_edt(~known).max())
 
 
-def _box(
-    mask: NDArray[np.bool_], margin: int, shape: tuple[int, ...]
-) -> tuple[int, int, int, int]:
+def _box(mask: NDArray[np.bool_], margin: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return (
         max(0, int(rows[0]) - margin),

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from engines.avatar.fill import fill
 from engines.avatar.figure import LIMB_MARKS, LIMBS, Figure
+from engines.avatar.fill import fill
 from engines.avatar.parts import tube
 from engines.avatar.weights import bind
 from engines.types import F32, I32, U8, Layer
@@ -229,9 +229,7 @@ def _surface(figure: Figure, which: NDArray[np.bool_], xy: F32) -> NDArray[np.fl
     return np.asarray((weight * points[near, 2]).sum(1) / weight.sum(1))
 
 
-def _nearest_is(
-    own: NDArray[np.bool_], person: NDArray[np.bool_], alpha: U8
-) -> NDArray[np.bool_]:
+def _nearest_is(own: NDArray[np.bool_], person: NDArray[np.bool_], alpha: U8) -> NDArray[np.bool_]:
     """Whether the closest person pixel is this part's own."""
     others = (alpha > 127) & ~own
     to_own = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5)

@@ -117,9 +117,7 @@ def _smooth(values: F32) -> F32:
     padded = np.pad(values, window // 2, mode="edge")
     view = np.lib.stride_tricks.sliding_window_view(padded, window)
     middle = np.pad(np.median(view, 1), window // 2, mode="edge")
-    return np.asarray(
-        np.lib.stride_tricks.sliding_window_view(middle, window).mean(1), np.float32
-    )
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(middle, window).mean(1), np.float32)
 
 
 def _arm(

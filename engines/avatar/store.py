@@ -1,8 +1,8 @@
 """Store: one folder per avatar, written whole or not at all, checked when read.
 
-    NAME/avatar.json      format, name, provenance, meta of layers, sha256 of every other file
-    NAME/photo.png alpha.png background.png thumbnail.png layer-*.png
-    NAME/meshes.npz       layers' meshes, body, body colours, reference pose, keypoints
+NAME/avatar.json      format, name, provenance, meta of layers, sha256 of every other file
+NAME/photo.png alpha.png background.png thumbnail.png layer-*.png
+NAME/meshes.npz       layers' meshes, body, body colours, reference pose, keypoints
 """
 
 from __future__ import annotations

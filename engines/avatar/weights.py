@@ -92,7 +92,9 @@ def _to_trunk(figure: Figure, xy: F32, inset: float) -> F32:
     """Distance to the trunk's plate (shoulders and hips, drawn in by ``inset`` px) and the head."""
     corners = []
     left, right = (figure.bones[f"upperarm01.{s}"] for s in "LR")
-    hips = [figure.bones.get(f"upperleg01.{s}", figure.marks[m, :2]) for s, m in (("L", 23), ("R", 24))]
+    hips = [
+        figure.bones.get(f"upperleg01.{s}", figure.marks[m, :2]) for s, m in (("L", 23), ("R", 24))
+    ]
     across = (left - right) / max(float(np.linalg.norm(left - right)), 1e-6)
     inset = min(inset, 0.4 * float(np.linalg.norm(left - right)))
     corners = [left - inset * across, right + inset * across, hips[1], hips[0]]
