@@ -34,6 +34,7 @@ TORSO_ROLL, TORSO_YAW, ROOT_ROLL = 0.5, 0.5, 0.2
 TORSO_STRETCH = (0.8, 1.12)
 FOLLOW_HZ = 0.4  # how fast hips that are not seen follow the shoulders sideways
 KNEES = (25, 26)
+STANCE = 10  # pictures from which the neutral is taken, while the performer keeps still
 STILL = 0.012  # torso lengths: smaller trunk and head motion is taken for noise
 LEASH = (0.8, 0.6)  # torso lengths the body may leave its place, sideways and up or down
 STRETCH = (0.35, 1.2)  # shortest and longest a limb is drawn, of its own length
@@ -62,6 +63,7 @@ class BodySolver:
         self._maps = np.empty_like(maps)
         self._motion = MotionFilter()
         self._neutral: Neutral | None = None
+        self._stance = 0  # pictures that the neutral is the mean of
         self._reach: dict[tuple[int, int], float] = {}
         self._limb_weight = {f"{kind}.{side}": 0.0 for kind in ("arm", "leg") for side in "LR"}
         self._head = np.zeros(3)
@@ -71,6 +73,7 @@ class BodySolver:
     def calibrate(self, keypoints: Keypoints) -> None:
         """From now on these keypoints mean "as in the photo"."""
         self._neutral = calibrate(keypoints, self.photo)
+        self._stance = 0
         self._motion.reset()
         self._reach = {}
         self._head = np.zeros(3)
@@ -93,6 +96,9 @@ class BodySolver:
                 return self.reference
             self.calibrate(keypoints)
         assert self._neutral is not None
+        if keypoints is not None and self._stance < STANCE:
+            self._stance += 1
+            self._neutral = self._neutral.refined(keypoints, self._stance)
         dt = 1 / 30 if self._time_s is None else min(max(time_s - self._time_s, 1e-3), 0.5)
         self._time_s = time_s
         motion = self._motion.update(keypoints, self._neutral, time_s)
