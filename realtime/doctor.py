@@ -13,8 +13,10 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import av
 from av.error import FFmpegError
@@ -62,9 +64,9 @@ def codecs_found() -> Iterator[Finding]:
         ("libvpx-vp9", "replay to .webm with transparency", False),
     ):
         try:
-            context = av.CodecContext.create(codec, "w")
+            context: Any = av.CodecContext.create(codec, "w")
             context.width, context.height, context.pix_fmt = 64, 64, "yuv420p"
-            context.time_base = "1/30"
+            context.time_base = Fraction(1, 30)
             context.open()
             yield Finding(f"codec {codec}", True, use, needed)
         except (FFmpegError, ValueError) as error:
@@ -104,8 +106,7 @@ def assets_found() -> Iterator[Finding]:
     from engines.avatar.store import load_avatar
     from engines.body.mesh import load_body
     from engines.keypoints.models import verify_models
-
-    from realtime.gallery import BUNDLED
+    from realtime.shelf import BUNDLED
 
     def attempt(what: str, check: Callable[[], str]) -> Finding:
         try:
@@ -114,7 +115,7 @@ def assets_found() -> Iterator[Finding]:
             return Finding(what, False, error.message, hint=error.hint)
 
     yield attempt("models", lambda: f"{len(verify_models())} files as recorded")
-    yield attempt("body", lambda: f"{len(load_body().shaped().rest)} vertices")
+    yield attempt("body", lambda: f"{len(load_body().mean.rest)} vertices")
     for folder in sorted(p for p in BUNDLED.iterdir() if p.is_dir()):
         yield attempt(
             f"avatar {folder.name}", lambda folder=folder: load_avatar(folder).digest[:12]

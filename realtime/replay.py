@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from engines.errors import InputError
 from realtime.clip import ClipReader, ClipWriter
-from realtime.gallery import Gallery
 from realtime.puppeteer import Puppeteer
+from realtime.shelf import Shelf
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Write the video; prints where and how fast."""
-    avatar = Gallery(args.avatars).load(args.avatar)
+    avatar = Shelf(args.avatars).load(args.avatar)
     with ClipReader(args.input) as clip:
         first = next(iter(clip), None)
     if first is None:

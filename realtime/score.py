@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from engines.avatar.enroll import enroll
 from engines.avatar.photo import Photo
+from engines.keypoints.people import Person, find_people
 from tqdm import tqdm
 
 from engines.errors import InputError, NoPersonError
-from engines.keypoints import Person, find_people
+from engines.render import View
 from engines.types import F32, U8
 from realtime.clip import ClipReader, ClipWriter
 from realtime.metrics import ARMS, Mask, flicker, keypoint_errors, psnr, ssim
@@ -120,7 +121,8 @@ def score_clip(path: Path, video: Path | None = None) -> Score:
             size = (frame.image.shape[1], frame.image.shape[0])
             if puppeteer is None:
                 avatar = enroll(Photo.of(frame.image, path.name), path.stem)
-                puppeteer = Puppeteer(avatar, size, "photo", placement="performer")
+                scale = size[0] / avatar.image.shape[1]  # enrolment may have made it smaller
+                puppeteer = Puppeteer(avatar, size, "photo", view=View(scale))
                 puppeteer.process(frame)
                 photo, photo_person = frame.image, truth
                 if video is not None:

@@ -20,7 +20,7 @@ from engines.avatar.store import check_name
 from engines.body.fit import fit
 from engines.body.mesh import load_body
 from engines.errors import NoPersonError
-from engines.keypoints import find_people
+from engines.keypoints.people import find_people
 from engines.types import F32, Avatar
 
 Progress = Callable[[str, float], None]

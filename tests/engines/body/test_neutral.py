@@ -37,3 +37,14 @@ def test_hidden_hips_do_not_set_the_scale() -> None:
     xy[[23, 24], 1] += 300
     cropped = Keypoints(xy, person.z, conf, person.world)
     assert abs(calibrate(cropped, person.xy).scale - 1) < 1e-5
+
+
+def test_refining_averages_what_stands_still_and_leaves_what_moves() -> None:
+    person = standing()
+    neutral = calibrate(person, person.xy)
+    xy = person.xy + np.float32(1.0)
+    xy[15] += 40
+    moved = Keypoints(xy, person.z, person.conf, person.world)
+    refined = neutral.refined(moved, 2)
+    np.testing.assert_allclose(refined.xy[11], person.xy[11] + 0.5)
+    np.testing.assert_array_equal(refined.xy[15], person.xy[15])
