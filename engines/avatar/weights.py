@@ -60,7 +60,7 @@ def _limb_shares(figure: Figure, name: str, xy: F32, *, core: bool) -> dict[str,
     if core:
         above = np.minimum(above, _to_trunk(figure, xy, _INSET[kind] * figure.metre))
         near, far = (r * figure.metre for r in _CAP[kind])
-        gap = np.linalg.norm(xy - line[0], axis=1)
+        gap = _length(xy - line[0])
         passed = smoothstep(((near + far) / 2 - gap) / ((far - near) / 2))
     for i, bone in enumerate(_CHAIN[kind]):
         below = np.minimum.reduce(distances[i:])
@@ -101,7 +101,7 @@ def _to_trunk(figure: Figure, xy: F32, inset: float) -> F32:
     corners = [left - inset * across, right + inset * across, hips[1], hips[0]]
     plate = to_polygon(xy, np.asarray(corners, np.float32))
     centre, radius = head_circle(figure)
-    face = np.maximum(0, np.linalg.norm(xy - centre, axis=1) - radius)
+    face = np.maximum(0, _length(xy - centre) - radius)
     neck = to_segment(xy, centre, figure.bones["neck01"])
     return np.asarray(np.minimum(np.minimum(plate, face), neck), np.float32)
 
@@ -129,7 +129,7 @@ def _trunk_shares(figure: Figure, xy: F32) -> dict[str, F32]:
             out[bone] = passed
             previous = bone
     # the chin hangs below the head bone's joint, and is head all the same
-    face = smoothstep((1.25 - np.linalg.norm(xy - centre, axis=1) / radius) / 0.25)
+    face = smoothstep((1.25 - _length(xy - centre) / radius) / 0.25)
     out = {bone: share * (1 - face) for bone, share in out.items()}
     out["head"] = out["head"] + face
     free = 1 - out["head"] - out.get("neck03", 0) - out.get("neck02", 0)
@@ -184,6 +184,10 @@ def smoothstep(x: F32) -> F32:
     """0 below -1, 1 above 1, smooth between, f32."""
     t = np.clip((x + 1) / 2, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def _length(v: F32) -> F32:
+    return np.asarray(np.linalg.norm(v, axis=1), np.float32)
 
 
 def _unit(v: F32) -> F32:
