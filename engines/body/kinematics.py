@@ -30,7 +30,8 @@ def forward(body: BodyMesh, pose: Pose, out: F32 | None = None) -> F32:
 def transform(maps: F32, bones: np.ndarray, points: F32) -> F32:
     """Each rest point (N, 3) carried by its one bone (N,): posed points f32 (N, 3), m."""
     a = maps[bones]
-    return (np.einsum("nij,nj->ni", a[:, :, :3], points) + a[:, :, 3]).astype(np.float32)
+    moved = np.einsum("nij,nj->ni", a[:, :, :3], points) + a[:, :, 3]
+    return np.asarray(moved, np.float32)
 
 
 def relative(maps: F32, reference: F32) -> F32:
@@ -69,3 +70,26 @@ def _forward(parents, heads, tails, rotations, stretch, root, turns, out):  # ty
             out[j, r, 3] = head[r]
             for c in range(3):
                 out[j, r, 3] -= out[j, r, c] * heads[j, c]
+
+
+def bone_turns(body: BodyMesh, rotations: F32) -> F32:
+    """The rotation of every bone in body axes, without stretch: f32 (J, 3, 3)."""
+    turns = np.empty_like(rotations)
+    _turns(body.parents, rotations, turns)
+    return turns
+
+
+@numba.njit(cache=True, nogil=True)
+def _turns(parents, rotations, turns):  # type: ignore[no-untyped-def]
+    for j in range(len(parents)):
+        p = parents[j]
+        for r in range(3):
+            for c in range(3):
+                if p < 0:
+                    turns[j, r, c] = rotations[j, r, c]
+                else:
+                    turns[j, r, c] = (
+                        turns[p, r, 0] * rotations[j, 0, c]
+                        + turns[p, r, 1] * rotations[j, 1, c]
+                        + turns[p, r, 2] * rotations[j, 2, c]
+                    )

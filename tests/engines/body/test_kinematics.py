@@ -39,7 +39,7 @@ QUARTER = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], np.float32)  # x -> y
 
 
 def tip(maps: np.ndarray) -> np.ndarray:
-    return transform(maps, np.array([1]), np.array([[2, 0, 0]], np.float32))[0]
+    return np.asarray(transform(maps, np.array([1]), np.array([[2, 0, 0]], np.float32))[0])
 
 
 def test_rest_is_identity() -> None:

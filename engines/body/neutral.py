@@ -1,0 +1,79 @@
+"""A performer's neutral: what "standing as in the photo" looks like for this person and camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types import F32, Keypoints
+
+SHOULDERS, HIPS, EARS = (11, 12), (23, 24), (7, 8)
+# (parent, child): the limb segments whose length is known and whose direction is copied
+SEGMENTS = (
+    (11, 13), (13, 15), (12, 14), (14, 16),
+    (23, 25), (25, 27), (24, 26), (26, 28),
+)  # fmt: skip
+# left <-> right of the 33 BlazePose points
+MIRROR = np.array([
+    0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21,
+    24, 23, 26, 25, 28, 27, 30, 29, 32, 31,
+])  # fmt: skip
+
+
+def middle(points: NDArray[np.floating], pair: tuple[int, int]) -> NDArray[np.floating]:
+    """The point between two points."""
+    return np.asarray((points[pair[0]] + points[pair[1]]) / 2)
+
+
+def mirrored(keypoints: Keypoints, width: int) -> Keypoints:
+    """The same person in a mirror: left and right exchanged, x measured from the other edge."""
+    xy, world = keypoints.xy[MIRROR].copy(), keypoints.world[MIRROR].copy()
+    xy[:, 0] = width - xy[:, 0]
+    world[:, 0] *= -1
+    return Keypoints(xy, keypoints.z[MIRROR], keypoints.conf[MIRROR], world, keypoints.layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Neutral:
+    """xy: f32 (33, 2) px of the performer's picture; conf (33,); world f32 (33, 3) m.
+
+    scale: avatar px per performer px for body and limbs; head_scale: the same for the head.
+    unit: the performer's torso length, px (speeds and dead zones are measured in it).
+    """
+
+    xy: F32
+    conf: F32
+    world: F32
+    scale: float
+    head_scale: float
+    unit: float
+
+
+def calibrate(keypoints: Keypoints, photo: F32) -> Neutral:
+    """Make this instant the neutral; ``photo`` f32 (33, 2) px: the same landmarks in the photo.
+
+    The scale is locked here: leaning towards the camera later does not grow the avatar.
+    """
+    xy = keypoints.xy
+
+    def span(points: F32, a: tuple[int, int], b: tuple[int, int] | None = None) -> float:
+        if b is None:
+            return float(np.linalg.norm(points[a[0]] - points[a[1]]))
+        return float(np.linalg.norm(middle(points, a) - middle(points, b)))
+
+    wide, wide_photo = span(xy, SHOULDERS), span(photo, SHOULDERS)
+    hips = float(keypoints.conf[list(HIPS)].min())
+    # Hips below the picture are a guess: believe the shoulders alone then.
+    tall, tall_photo = span(xy, SHOULDERS, HIPS), span(photo, SHOULDERS, HIPS)
+    weight = min(1.0, max(0.0, (hips - 0.3) / 0.4))
+    scale = (wide_photo + weight * tall_photo) / max(wide + weight * tall, 1.0)
+    head, head_photo = span(xy, EARS), span(photo, EARS)
+    head_scale = head_photo / head if head > 4 and head_photo > 4 else scale
+    # A turned head shrinks the ears' distance: do not let it say more than the body does.
+    head_scale = float(np.clip(head_scale, 0.7 * scale, 1.4 * scale))
+    unit = max(tall if weight > 0.5 else 1.5 * wide, 8.0)
+    return Neutral(
+        xy.copy(), keypoints.conf.copy(), keypoints.world.copy(), scale, head_scale, unit
+    )

@@ -1,0 +1,454 @@
+"""The live solve: the performer's landmarks to the avatar's pose, one frame at a time.
+
+What the picture shows decides in the picture: every joint is sent to where the performer's joint
+went, measured from the performer's neutral and laid onto the avatar's photo. Depth only tilts limbs
+(known length, sign of the network's depth). So an avatar at the neutral is exactly its photo, and
+noise in depth never moves a joint in the picture.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.body.head import HEAD_POINTS, head_turn
+from engines.body.kinematics import bone_turns, forward, transform
+from engines.body.motion import Motion, MotionFilter
+from engines.body.neutral import HIPS, SHOULDERS, Neutral, calibrate, middle
+from engines.body.rotation import F64, about, facing, part, swing, vector_of
+from engines.types import F32, BodyMesh, Keypoints, Pose
+
+SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
+NECK = ("neck01", "neck02", "neck03")
+# side -> shoulder, elbow, wrist, index, little finger
+ARMS = {"L": (11, 13, 15, 19, 17), "R": (12, 14, 16, 20, 18)}
+# side -> hip, knee, ankle, heel, toe
+LEGS = {"L": (23, 25, 27, 29, 31), "R": (24, 26, 28, 30, 32)}
+# Limits. Angles in radians: a photo has no other side, so nothing turns far out of it.
+HEAD_LIMIT = np.array([0.45, 0.7, 0.6])  # pitch, yaw, roll
+HEAD_STIFFNESS = np.array([0.10, 0.06, 0.01])  # per squared head width: hold of each axis
+TORSO_ROLL, TORSO_YAW = 0.5, 0.5
+STILL = 0.012  # torso lengths: smaller trunk and head motion is taken for noise
+LEASH = (0.8, 0.6)  # torso lengths the body may leave its place, sideways and up or down
+STRETCH = (0.35, 1.2)  # shortest and longest a limb is drawn, of its own length
+REACH_GROWTH = 1.3  # a performer's limb may prove at most this much longer than assumed
+NEUTRAL_PULL = 1.2  # rad from the neutral at which a limb's direction is copied as it is
+
+
+class BodySolver:
+    """Landmarks of a performer to poses of one avatar's body.
+
+    ``reference`` is the photo's pose, ``photo`` f32 (33, 2) px the landmarks' places in the photo,
+    by default where the fitted body has them.
+    """
+
+    def __init__(self, body: BodyMesh, reference: Pose, photo: F32 | None = None) -> None:
+        self.body, self.reference = body, reference
+        camera = reference.camera
+        maps = forward(body, reference)
+        joints = transform(maps, body.landmark_bones, body.landmarks).astype(np.float64)
+        # px throughout: x, y in the photo, z scaled like them
+        self._points = joints * camera.scale + np.array([camera.tx, camera.ty, 0.0])
+        self._photo = self._points[:, :2].astype(np.float32) if photo is None else photo
+        self._turns = bone_turns(body, reference.rotations).astype(np.float64)
+        self._bone = {name: i for i, name in enumerate(body.bone_names)}
+        self._unit = float(np.linalg.norm(self._middle(SHOULDERS) - self._middle(HIPS)))
+        self._maps = np.empty_like(maps)
+        self._motion = MotionFilter()
+        self._neutral: Neutral | None = None
+        self._reach: dict[tuple[int, int], float] = {}
+        self._limb_weight = {f"{kind}.{side}": 0.0 for kind in ("arm", "leg") for side in "LR"}
+        self._head = np.zeros(3)
+        self._time_s: float | None = None
+
+    def calibrate(self, keypoints: Keypoints) -> None:
+        """From now on these keypoints mean "as in the photo"."""
+        self._neutral = calibrate(keypoints, self._photo)
+        self._motion.reset()
+        self._reach = {}
+        self._head = np.zeros(3)
+        for limb in self._limb_weight:
+            self._limb_weight[limb] = 0.0
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a neutral is known."""
+        return self._neutral is not None
+
+    def solve(self, keypoints: Keypoints | None, time_s: float) -> Pose:
+        """The pose for this instant; ``keypoints`` None = nobody found in this frame.
+
+        The first keypoints ever seen become the neutral, unless ``calibrate`` came before.
+        """
+        if self._neutral is None:
+            if keypoints is None:
+                return self.reference
+            self.calibrate(keypoints)
+        assert self._neutral is not None
+        dt = 1 / 30 if self._time_s is None else min(max(time_s - self._time_s, 1e-3), 0.5)
+        self._time_s = time_s
+        motion = self._motion.update(keypoints, self._neutral, time_s)
+        if motion.presence < 1e-3:
+            return self.reference
+        state = _Frame(self, motion, self._neutral)
+        state.place_trunk()
+        self._head = state.place_head(self._head)
+        for side, arm in ARMS.items():
+            state.place_shoulder(side, arm[0])
+        state.refresh()
+        for side, arm in ARMS.items():
+            state.place_arm(side, arm, self._weight(f"arm.{side}", motion, arm[1:3], dt))
+        for side, leg in LEGS.items():
+            state.place_leg(side, leg, self._weight(f"leg.{side}", motion, leg[1:3], dt))
+        return state.pose()
+
+    def _middle(self, pair: tuple[int, int]) -> F64:
+        return np.asarray(middle(self._points, pair), np.float64)
+
+    def _weight(self, limb: str, motion: Motion, joints: tuple[int, ...], dt: float) -> float:
+        """How far a limb follows what is seen of it (1) or rests as in the photo (0), eased."""
+        seen = _ramp(float(motion.conf[joints[0]]), 0.25, 0.6) * motion.presence
+        rate = dt / (0.12 if seen > self._limb_weight[limb] else 0.35)
+        self._limb_weight[limb] += min(1.0, rate) * (seen - self._limb_weight[limb])
+        return self._limb_weight[limb]
+
+
+class _Frame:
+    """One frame's pose in the making: bones are turned from the trunk outwards."""
+
+    def __init__(self, solver: BodySolver, motion: Motion, neutral: Neutral) -> None:
+        self.s, self.motion, self.neutral = solver, motion, neutral
+        reference = solver.reference
+        self.rotations = reference.rotations.astype(np.float64)
+        self.stretch = reference.stretch.astype(np.float64)
+        self.root = reference.root.astype(np.float64)
+        self.turns = solver._turns.copy()
+        self.known: set[int] = set()  # bones whose ``turns`` are of this frame
+        self.conf = motion.conf
+        px = neutral.unit * neutral.scale * motion.presence
+        self.offset = motion.offset.astype(np.float64) * px
+        self.scale = reference.camera.scale
+        for point in (*SHOULDERS, *HIPS):
+            self.offset[point] = _still(self.offset[point], STILL * solver._unit)
+
+    # -- bones ---------------------------------------------------------------------------------
+
+    def turn(self, name: str, relative: F64) -> None:
+        """Give a bone its reference orientation followed by ``relative`` (body axes)."""
+        bone = self.s._bone[name]
+        parent = int(self.s.body.parents[bone])
+        self.turns[bone] = relative @ self.s._turns[bone]
+        self.known.add(bone)
+        above = np.eye(3) if parent < 0 else self._turn_of(parent)
+        self.rotations[bone] = above.T @ self.turns[bone]
+
+    def _turn_of(self, bone: int) -> F64:
+        """A bone's turn; bones that nothing has placed are carried by their parents."""
+        if bone not in self.known:
+            parent = int(self.s.body.parents[bone])
+            above = np.eye(3) if parent < 0 else self._turn_of(parent)
+            self.turns[bone] = above @ self.rotations[bone]
+            self.known.add(bone)
+        return np.asarray(self.turns[bone])
+
+    def relative(self, name: str) -> F64:
+        """How a bone is turned against the reference, body axes."""
+        bone = self.s._bone[name]
+        return np.asarray(self._turn_of(bone) @ self.s._turns[bone].T)
+
+    def lengthen(self, names: tuple[str, ...], factor: float) -> None:
+        """Stretch bones against their reference length."""
+        for name in names:
+            bone = self.s._bone[name]
+            self.stretch[bone] = self.s.reference.stretch[bone] * factor
+
+    def pose(self) -> Pose:
+        """What has been placed so far."""
+        return Pose(
+            self.rotations.astype(np.float32),
+            self.stretch.astype(np.float32),
+            self.root.astype(np.float32),
+            self.s.reference.camera,
+            np.full(len(self.stretch), self.motion.presence, np.float32),
+        )
+
+    def refresh(self) -> None:
+        """Recompute where the bones are."""
+        forward(self.s.body, self.pose(), self.s._maps)
+
+    def at(self, points: NDArray[np.int_]) -> F64:
+        """Where landmarks are now, px (N, 3); after ``refresh``."""
+        body, camera = self.s.body, self.s.reference.camera
+        places = transform(self.s._maps, body.landmark_bones[points], body.landmarks[points])
+        return np.asarray(places * camera.scale + np.array([camera.tx, camera.ty, 0.0]))
+
+    def head_of(self, name: str) -> F64:
+        """Where a bone's head is now, px (x, y, z); after ``refresh``."""
+        body, camera = self.s.body, self.s.reference.camera
+        bone = body.bone(name)
+        place = self.s._maps[bone, :, :3] @ body.heads[bone] + self.s._maps[bone, :, 3]
+        return np.asarray(place * camera.scale + np.array([camera.tx, camera.ty, 0.0]))
+
+    # -- trunk ---------------------------------------------------------------------------------
+
+    def place_trunk(self) -> None:
+        """Root, spine: lean and roll in the picture, a little yaw, and the place in the frame."""
+        s = self.s
+        hips_seen = _ramp(float(self.conf[list(HIPS)].min()), 0.4, 0.75)
+        shoulder_move = middle(self.offset, SHOULDERS)
+        hip_move = hips_seen * middle(self.offset, HIPS) + (1 - hips_seen) * shoulder_move
+        across = s._points[SHOULDERS[0], :2] - s._points[SHOULDERS[1], :2]
+        across_now = across + self.offset[SHOULDERS[0]] - self.offset[SHOULDERS[1]]
+        shoulder_roll = _angle(across, across_now)
+        up = (s._middle(SHOULDERS) - s._middle(HIPS))[:2]
+        up_now = up + shoulder_move - hip_move
+        lean = _angle(up, up_now)
+        # A chain that bends evenly by b moves its end as a turn by b / 2 would.
+        roll = hips_seen * float(np.clip(2 * lean - shoulder_roll, -0.2, 0.2))
+        top = float(np.clip(shoulder_roll, -TORSO_ROLL, TORSO_ROLL))
+        yaw = self._yaw(across, across_now)
+        for i, name in enumerate(("root", *SPINE)):
+            share = i / len(SPINE)
+            turn = np.array([0.0, 0.0, roll + (top - roll) * share])
+            self.turn(name, about(turn) @ about(np.array([0.0, yaw * (0.3 + 0.7 * share), 0.0])))
+        tall = np.linalg.norm(up_now) / max(float(np.linalg.norm(up)), 1.0)
+        self.lengthen(SPINE, float(np.clip(1 + hips_seen * (tall - 1), 0.8, 1.12)))
+        self.refresh()
+        # The anchor: hips where they are seen, shoulders otherwise.
+        hips, shoulders = self._error(HIPS, hip_move), self._error(SHOULDERS, shoulder_move)
+        slip = hips_seen * hips + (1 - hips_seen) * shoulders
+        moved = self.root[:2] - s.reference.root[:2] + slip / self.scale
+        limit = np.array(LEASH) * s._unit / self.scale
+        self.root[:2] = s.reference.root[:2] + limit * np.tanh(moved / limit)
+        self.leash = (self.root[:2] - s.reference.root[:2] - moved) * self.scale
+        self.refresh()
+
+    def _error(self, pair: tuple[int, int], move: NDArray[np.floating]) -> F64:
+        """How far the middle of a pair is from where it should be, px."""
+        want = self.s._middle(pair)[:2] + move
+        return np.asarray(want - self.at(np.array(pair))[:, :2].mean(0))
+
+    def _yaw(self, across: F64, across_now: F64) -> float:
+        """Turn about the vertical: sign from depth, at most what the shoulders' width allows."""
+        world, neutral = self.motion.world, self.neutral.world
+        a, b = SHOULDERS
+
+        def angle(points: F32) -> float:
+            d = points[a] - points[b]
+            return math.atan2(float(d[2]), max(abs(float(d[0])), 1e-3))
+
+        turn = angle(world) - angle(neutral)
+        turn = math.copysign(max(0.0, abs(turn) - 0.12), turn)
+        narrow = float(np.linalg.norm(across_now)) / max(float(np.linalg.norm(across)), 1.0)
+        allowed = math.acos(min(1.0, max(0.2, narrow))) + 0.05
+        # +z is away: the left shoulder going away is a turn by a negative angle about y (down)
+        return -float(np.clip(turn, -min(allowed, TORSO_YAW), min(allowed, TORSO_YAW)))
+
+    def place_shoulder(self, side: str, point: int) -> None:
+        """Collar bone: takes the shoulder to its own place (shrugs, arms raised)."""
+        base = self.head_of(f"clavicle.{side}")
+        now = self.at(np.array([point]))[0]
+        want = now.copy()
+        want[:2] = self.s._points[point, :2] + self.offset[point] + self.leash
+        have, wish = now - base, want - base
+        reach = float(np.clip(np.linalg.norm(wish) / np.linalg.norm(have), 0.75, 1.25))
+        turn = facing(wish) @ facing(have).T
+        angle = vector_of(turn)
+        size = float(np.linalg.norm(angle))
+        turn = about(angle * min(1.0, 0.5 / max(size, 1e-6)))
+        self.turn(f"clavicle.{side}", turn @ self.relative(f"clavicle.{side}"))
+        self.lengthen((f"clavicle.{side}",), reach)
+
+    # -- head ----------------------------------------------------------------------------------
+
+    def place_head(self, start: F64) -> F64:
+        """Neck and head; returns the head's turn against the photo (rotation vector)."""
+        s, neutral = self.s, self.neutral
+        points = s._points[HEAD_POINTS]
+        centre = points.mean(0)
+        px = neutral.unit * neutral.head_scale * self.motion.presence
+        inside = self.motion.offset[HEAD_POINTS].astype(np.float64)
+        drift = inside.mean(0)
+        # Inside the head, head scale; the head as a whole moves like the body.
+        offset = (inside - drift) * px + _still(drift * px, STILL * s._unit)
+        weights = np.clip(self.conf[HEAD_POINTS], 0.05, 1.0).astype(np.float64)
+        weights *= np.array([1.5, 1, 1, 1, 1, 0.5, 0.5])
+        width = float(np.linalg.norm(points[3] - points[4]))
+        stiffness = HEAD_STIFFNESS * max(width, 4.0) ** 2
+        targets = points[:, :2] - centre[:2] + offset
+        turn, shift = head_turn(points - centre, targets, weights, start, stiffness)
+        turn = HEAD_LIMIT * np.tanh(turn / HEAD_LIMIT)
+        want = np.array([*(centre[:2] + shift + self.leash), 0.0])
+        chest, head = self.relative("spine01"), about(turn)
+        swayed = chest
+        for _ in range(2):  # the neck bends as a chain: correct once for what the bend moved
+            between = swayed.T @ head
+            for i, name in enumerate(NECK):
+                self.turn(name, swayed @ part(between, 0.2 * (i + 1)))
+            self.turn("head", head)
+            self.refresh()
+            base = self.head_of("neck01")
+            have = self.at(HEAD_POINTS).mean(0) - base
+            wish = np.array([*(want[:2] - base[:2]), have[2]])
+            lean = vector_of(swing(have, wish))
+            size = float(np.linalg.norm(lean))
+            swayed = about(lean * min(1.0, 0.6 / max(size, 1e-6))) @ swayed
+            longer = float(np.linalg.norm(wish) / max(float(np.linalg.norm(have)), 1.0))
+            now = self.stretch[s._bone[NECK[0]]] / s.reference.stretch[s._bone[NECK[0]]]
+            # Only the neck gives way; the head above it keeps its size.
+            self.lengthen(NECK, float(np.clip(now * (1 + 2 * (longer - 1)), 0.6, 1.5)))
+        between = swayed.T @ head
+        for i, name in enumerate(NECK):
+            self.turn(name, swayed @ part(between, 0.2 * (i + 1)))
+        self.turn("head", head)
+        self.refresh()
+        return np.asarray(turn)
+
+    # -- limbs ---------------------------------------------------------------------------------
+
+    def place_arm(self, side: str, arm: tuple[int, ...], weight: float) -> None:
+        """Upper arm, forearm, hand."""
+        shoulder, elbow, wrist, index, little = arm
+        trunk = self.relative("spine01")
+        upper = self._segment(shoulder, elbow, trunk, weight)
+        self._aim((f"upperarm01.{side}", f"upperarm02.{side}"), shoulder, elbow, upper)
+        hand_weight = weight * _ramp(float(self.conf[wrist]), 0.2, 0.5)
+        rest = self.relative(f"upperarm01.{side}")
+        lower = self._segment(elbow, wrist, rest, hand_weight)
+        self._aim((f"lowerarm01.{side}", f"lowerarm02.{side}"), elbow, wrist, lower)
+        self._place_hand(side, wrist, (index, little), hand_weight)
+
+    def place_leg(self, side: str, leg: tuple[int, ...], weight: float) -> None:
+        """Thigh, shank, foot."""
+        hip, knee, ankle, _, toe = leg
+        upper = self._segment(hip, knee, self.relative("root"), weight)
+        self._aim((f"upperleg01.{side}", f"upperleg02.{side}"), hip, knee, upper)
+        foot_weight = weight * _ramp(float(self.conf[ankle]), 0.25, 0.6)
+        lower = self._segment(knee, ankle, self.relative(f"upperleg01.{side}"), foot_weight)
+        self._aim((f"lowerleg01.{side}", f"lowerleg02.{side}"), knee, ankle, lower)
+        shank = self.relative(f"lowerleg01.{side}")
+        self._follow(f"foot.{side}", shank, ankle, (toe,), foot_weight, 0.6)
+
+    def _segment(self, start: int, end: int, rest: F64, weight: float) -> F64:
+        """The limb's vector, px: the performer's, laid on the avatar's length, or at rest."""
+        s, neutral, motion = self.s, self.neutral, self.motion
+        reference = s._points[end] - s._points[start]
+        length = float(np.linalg.norm(reference))
+        drawn = motion.offset[end] - motion.offset[start]
+        before = (neutral.xy[end] - neutral.xy[start]).astype(np.float64)
+        now = before + drawn.astype(np.float64) * neutral.unit
+        assumed = length / neutral.scale
+        key = (start, end)
+        sure = min(float(self.conf[start]), float(self.conf[end]))
+        reach = self.s._reach.get(key, max(assumed, min(_norm(before), assumed * REACH_GROWTH)))
+        if sure > 0.7 and _norm(now) > reach:
+            reach += 0.1 * (min(_norm(now), assumed * REACH_GROWTH) - reach)
+        self.s._reach[key] = reach
+        direction = _lift(now, reach, float(motion.world[end, 2] - motion.world[start, 2]))
+        at_neutral = _lift(before, reach, float(neutral.world[end, 2] - neutral.world[start, 2]))
+        # Near the neutral the avatar's own direction leads, far from it the performer's.
+        believed = _ramp(min(float(neutral.conf[start]), float(neutral.conf[end])), 0.3, 0.6)
+        far = math.acos(_cosine(direction, at_neutral)) / NEUTRAL_PULL
+        pull = believed * (1 - _smooth(far))
+        bend = facing(reference) @ facing(at_neutral).T
+        ratio = length / max(_norm(at_neutral), 1e-6)
+        copied = direction * length
+        pulled = np.asarray(bend @ direction * ratio)
+        target = _mix(copied, pulled, pull)
+        return _mix(rest @ reference, target, weight)
+
+    def _aim(self, bones: tuple[str, str], start: int, end: int, target: F64) -> None:
+        """Turn and stretch a limb's two bones so that its landmarks lie along the target vector."""
+        reference = self.s._points[end] - self.s._points[start]
+        turn = facing(target) @ facing(reference).T
+        for name in bones:
+            self.turn(name, turn)
+        factor = _norm(target) / max(_norm(reference), 1e-6)
+        self.lengthen(bones, float(np.clip(factor, *STRETCH)))
+
+    def _place_hand(self, side: str, wrist: int, knuckles: tuple[int, int], weight: float) -> None:
+        forearm = self.relative(f"lowerarm02.{side}")
+        self._follow(f"wrist.{side}", forearm, wrist, knuckles, weight, 0.9)
+
+    def _follow(
+        self,
+        name: str,
+        above: F64,
+        joint: int,
+        tips: tuple[int, ...],
+        weight: float,
+        limit: float,
+    ) -> None:
+        """Turn a hand or foot in the picture as the performer's, within a limit off its limb."""
+        neutral, motion = self.neutral, self.motion
+        tip = list(tips)
+        before = neutral.xy[tip].mean(0) - neutral.xy[joint]
+        now = before + (motion.offset[tip].mean(0) - motion.offset[joint]) * neutral.unit
+        reference = self.s._points[tip].mean(0) - self.s._points[joint]
+        sure = _ramp(float(self.conf[tip].min()), 0.3, 0.7) * weight
+        short = _norm(now.astype(np.float64)) / max(_norm(reference) / neutral.scale, 1e-6)
+        sure *= _ramp(short, 0.2, 0.5)
+        known = _ramp(float(neutral.conf[tip].min()), 0.3, 0.6)
+        want = math.atan2(now[1], now[0])
+        if known > 0.5:  # relative to the photo's hand; else as it is in the picture
+            want += math.atan2(reference[1], reference[0]) - math.atan2(before[1], before[0])
+        carried = above @ reference
+        have = math.atan2(carried[1], carried[0])
+        bend = math.remainder(want - have, 2 * math.pi)
+        bend = limit * math.tanh(bend / limit) * sure
+        self.turn(name, about(np.array([0.0, 0.0, bend])) @ above)
+
+
+def _lift(planar: NDArray[np.floating], reach: float, depth: float) -> F64:
+    """Picture vector (2,) px of a limb of length ``reach`` px to 3-D, in limb lengths.
+
+    The picture part is kept; the depth is what the known length leaves, with the sign (and, near
+    the picture plane, the caution) of the network's depth difference, m.
+    """
+    x, y = float(planar[0]) / reach, float(planar[1]) / reach
+    size = math.hypot(x, y)
+    if size > 1:
+        x, y, size = x / size, y / size, 1.0
+    sign = max(-1.0, min(1.0, depth / 0.06))
+    return np.array([x, y, sign * math.sqrt(max(0.0, 1 - size * size))])
+
+
+def _mix(a: F64, b: F64, weight: float) -> F64:
+    """From a (0) to b (1), turning rather than cutting through."""
+    if weight <= 0:
+        return a
+    if weight >= 1:
+        return b
+    length = _norm(a) * (1 - weight) + _norm(b) * weight
+    turned = part(swing(a, b), weight) @ a
+    return np.asarray(turned * (length / max(_norm(turned), 1e-6)))
+
+
+def _still(offset: F64, zone: float) -> F64:
+    """Shrinks offsets within the zone smoothly towards nothing, leaves large ones."""
+    square = float(offset @ offset)
+    return np.asarray(offset * (square / (square + zone * zone)))
+
+
+def _angle(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    """Signed angle in the picture from a to b, rad."""
+    return math.atan2(float(a[0] * b[1] - a[1] * b[0]), float(a[0] * b[0] + a[1] * b[1]))
+
+
+def _norm(vector: NDArray[np.floating]) -> float:
+    return math.sqrt(float(vector @ vector))
+
+
+def _cosine(a: F64, b: F64) -> float:
+    return max(-1.0, min(1.0, float(a @ b) / max(_norm(a) * _norm(b), 1e-9)))
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def _smooth(t: float) -> float:
+    t = min(1.0, max(0.0, t))
+    return t * t * (3 - 2 * t)

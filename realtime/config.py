@@ -1,0 +1,86 @@
+"""What ``serve`` was asked for."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aiortc import RTCIceServer
+
+from engines.errors import DeviceError, InputError
+
+HOST = "127.0.0.1"
+PORT = 8088
+DEVICES = ("auto", "cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Checked options of the server.
+
+    allow_hosts: names beside localhost and host under which pages may be opened. capacity: how many
+    performances may run, None to measure. cert, key: PEM files for https, both or neither.
+    """
+
+    host: str = HOST
+    port: int = PORT
+    allow_hosts: tuple[str, ...] = ()
+    capacity: int | None = None
+    ice_servers: tuple[RTCIceServer, ...] = field(default=())
+    cert: Path | None = None
+    key: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise InputError(f"--port: got {self.port}, wanted 0 to 65535")
+        if self.capacity is not None and self.capacity < 1:
+            raise InputError(f"--capacity: got {self.capacity}, wanted at least 1")
+        if (self.cert is None) != (self.key is None):
+            raise InputError("--cert and --key: got one, wanted both or neither")
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.cert else "http"
+
+    def tls(self) -> ssl.SSLContext | None:
+        """The context for https, None for http. Raises InputError for unusable files."""
+        if self.cert is None or self.key is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(self.cert, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise InputError(
+                f"--cert {self.cert} and --key {self.key} cannot be used ({error})",
+                "wanted two PEM files that belong together",
+            ) from error
+        return context
+
+
+def ice_server(url: str) -> RTCIceServer:
+    """``stun:HOST[:PORT]`` or ``turn:USER:PASSWORD@HOST[:PORT][?transport=tcp]``.
+
+    Raises InputError for anything else.
+    """
+    scheme, _, rest = url.partition(":")
+    login, at, place = rest.rpartition("@")
+    user, colon, password = login.partition(":")
+    host = urlsplit(f"//{place}").hostname if place else None
+    wanted = "wanted stun:HOST[:PORT] or turn:USER:PASSWORD@HOST[:PORT]"
+    if scheme in ("stun", "stuns") and host and not at:
+        return RTCIceServer(urls=url)
+    if scheme in ("turn", "turns") and host and at and colon:
+        return RTCIceServer(urls=f"{scheme}:{place}", username=user, credential=password)
+    raise InputError(f"--ice-server: got {url!r}", wanted)
+
+
+def checked_device(device: str) -> str:
+    """The device to compute on. Raises DeviceError for one that is not there."""
+    if device not in DEVICES:
+        raise DeviceError(
+            f"--device {device} is not there: this version computes on the CPU only.",
+            "Leave --device out, or give --device cpu",
+        )
+    return "cpu"

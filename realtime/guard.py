@@ -1,0 +1,136 @@
+"""What stands before every request: who may ask, and how errors are answered."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from engines.errors import BusyError, InputError, PuppetcamError
+from realtime.admission import RETRY_AFTER_S
+from realtime.gallery import MissingError
+
+log = logging.getLogger(__name__)
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+        "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "Server": "puppetcam",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class TooLargeError(InputError):
+    """A request that is longer than it may be."""
+
+
+def problem(status: int, error: str, hint: str = "") -> web.Response:
+    """An error as the page expects it."""
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    return web.json_response({"error": error, "hint": hint}, status=status, headers=headers)
+
+
+def status_of(error: PuppetcamError) -> int:
+    """The HTTP status for an error of ours."""
+    if isinstance(error, MissingError):
+        return 404
+    if isinstance(error, BusyError):
+        return 503
+    if isinstance(error, TooLargeError):
+        return 413
+    return 400 if isinstance(error, InputError) else 500
+
+
+def own_host(host: str, allowed: frozenset[str]) -> bool:
+    """Whether a Host header may reach us: a number, localhost, or a name the user allowed.
+
+    A foreign page can make its own name point at this machine (DNS rebinding), but not a number.
+    """
+    name = urlsplit(f"//{host}").hostname
+    if name is None:
+        return False
+    if name == "localhost" or name.endswith(".localhost") or name in allowed:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def same_origin(host: str, origin: str | None, fetch_site: str | None) -> bool:
+    """Whether a request comes from our own page, or from no page at all.
+
+    origin, fetch_site: its Origin and Sec-Fetch-Site headers.
+    """
+    if fetch_site not in (None, "same-origin", "none"):
+        return False
+    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def guard(allow_hosts: frozenset[str]) -> Middleware:
+    """Refuse foreign hosts and pages."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = request.headers.get("Host", "")
+        try:
+            known = own_host(host, allow_hosts)
+        except ValueError:
+            known = False
+        if not known:
+            name = host.rsplit(":", 1)[0][:60]
+            return problem(
+                403,
+                f"This server does not answer to the name {name!r}.",
+                f"Open it under its address, or start it with --allow-host {name}",
+            )
+        header = request.headers.get
+        called = request.path.startswith("/api/")
+        if called and not same_origin(host, header("Origin"), header("Sec-Fetch-Site")):
+            return problem(
+                403, "Another site's page may not use this server.", "Open the server's own page."
+            )
+        return await handler(request)
+
+    return middleware
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every exception into JSON, without a trace; add the security headers."""
+    try:
+        response = await handler(request)
+    except PuppetcamError as error:
+        response = problem(status_of(error), error.message, error.hint)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        response = problem(error.status, _WORDS.get(error.status, error.reason))
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+    except ConnectionError:
+        raise  # the client went away
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        response = problem(500, "The server failed.", "The terminal that runs it says more.")
+    if not response.prepared:
+        response.headers.update(HEADERS)
+    return response
+
+
+_WORDS = {
+    404: "There is nothing here.",
+    405: "This address takes no such request.",
+    413: "That is too large.",
+}

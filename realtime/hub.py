@@ -1,0 +1,151 @@
+"""All sessions of one process, and what they share: the compute thread, the gallery, the room."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiortc import RTCIceServer
+
+from engines.types import Avatar
+from realtime import admission, transport
+from realtime.gallery import Enroller, Gallery, MissingError
+from realtime.log import named_session
+from realtime.offer import Offer
+from realtime.puppet import PuppetMaker
+from realtime.session import Session
+from realtime.worker import Worker
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backstage:
+    """What performs, as the live loop needs it. backend: what computes, in words."""
+
+    gallery: Gallery
+    make_puppet: PuppetMaker
+    enroll: Enroller
+    backend: str
+
+
+class Hub:
+    """Answers offers. Lives on the event loop.
+
+    capacity: how many performances may run, None to measure. version: told to the page.
+    """
+
+    def __init__(
+        self,
+        backstage: Backstage,
+        capacity: int | None = None,
+        ice_servers: Sequence[RTCIceServer] = (),
+        version: str = "",
+    ) -> None:
+        transport.apply()
+        self.backstage, self.version = backstage, version
+        self.sessions: dict[str, Session] = {}  # oldest first
+        self._ice_servers = ice_servers
+        self._worker = Worker()
+        self._admission = admission.Admission(capacity)
+        self._joining = asyncio.Lock()
+        self._helpers = ThreadPoolExecutor(2, thread_name_prefix="helper")
+
+    async def answer(self, offer: Offer) -> tuple[str, str]:
+        """The answer's SDP and the session's name.
+
+        Raises OfferError, BusyError, MissingError, ModelError; nothing is left behind then.
+        """
+        if offer.role == "viewer":
+            session = self._watched(offer.session)
+            with named_session(session.name):
+                return await session.view(offer), session.name
+        async with self._joining:  # two offers under one name must not make two sessions
+            name = offer.session or secrets.token_urlsafe(12)
+            with named_session(name):
+                return await self._perform(offer, name), name
+
+    def health(self) -> dict[str, Any]:
+        """What /healthz says."""
+        running, declared = self._admission.running, self._admission.declared
+        known = declared is not None or running > 0
+        return {
+            "status": "ok",
+            "sessions": running,
+            "viewers": sum(session.viewers for session in self.sessions.values()),
+            "capacity": self._admission.places(self._worker.load.share()) if known else None,
+            "backend": self.backstage.backend,
+            "version": self.version,
+        }
+
+    async def help(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Run a blocking call on a helper thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._helpers, call, *arguments)
+
+    async def close(self) -> None:
+        """End every session and the threads."""
+        await asyncio.gather(*(session.close() for session in list(self.sessions.values())))
+        await self.help(self._worker.close)
+        self._helpers.shutdown()
+
+    async def _perform(self, offer: Offer, name: str) -> str:
+        present = self.sessions.get(name)
+        if present is not None:
+            return await present.perform(offer)
+        self._admission.enter(self._worker.load.share())
+        try:
+            session = await self._open(name, offer.avatar)
+        except BaseException:
+            self._admission.leave()
+            raise
+        self.sessions[name] = session
+        try:
+            return await session.perform(offer)
+        except BaseException:
+            await session.close()
+            raise
+
+    async def _open(self, name: str, wanted: str | None) -> Session:
+        chosen = wanted or await self._first_avatar()
+        avatar = await self._load(chosen)
+        puppet = await self.help(self.backstage.make_puppet, avatar)
+        log.info("a performance of %s begins", chosen)
+        return Session(
+            name,
+            puppet,
+            chosen,
+            self._worker,
+            self._load,
+            self._ended,
+            self._ice_servers,
+            self.version,
+        )
+
+    def _ended(self, session: Session) -> None:
+        del self.sessions[session.name]
+        self._admission.leave()
+
+    def _watched(self, name: str | None) -> Session:
+        if name is None and self.sessions:
+            return next(reversed(self.sessions.values()))
+        if name in self.sessions:
+            return self.sessions[name]
+        raise MissingError(
+            "There is no performance to watch yet." if name is None else "It has not begun yet.",
+            "Open the performer's page and start the camera.",
+        )
+
+    async def _first_avatar(self) -> str:
+        cards = await self.help(self.backstage.gallery.cards)
+        if not cards:
+            raise MissingError("There is no avatar yet.", "Make one: upload a photo of a person.")
+        return cards[0].name
+
+    async def _load(self, name: str) -> Avatar:
+        return await self.help(self.backstage.gallery.load, name)

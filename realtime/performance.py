@@ -1,0 +1,179 @@
+"""One performance: camera frames in, a puppet, finished pictures out to whoever watches.
+
+The compute thread calls ``step``; the event loop calls the rest. It fails closed: what goes out
+is what the puppet drew, and where it could not, what it drew last.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import numpy as np
+
+from engines.errors import PuppetcamError
+from engines.types import U8, Avatar, Frame
+from realtime.log import named_session
+from realtime.mailbox import Mailbox
+from realtime.mark import read_mark
+from realtime.puppet import Puppet
+from realtime.stats import Rate, StatsSnapshot
+from realtime.track import Arrival, Picture
+from realtime.worker import Worker
+
+log = logging.getLogger(__name__)
+
+QUIET_S = 10.0  # between two messages about failing frames
+
+Tell = Callable[[str, str, str], None]
+"""Tells the performer something: level (info, warning, error), text, hint. Any thread."""
+
+
+class Performance:
+    """A puppet behind a mailbox, in front of any number of mailboxes.
+
+    name: the session's. tell: called, on the compute thread, with what the performer must know.
+    """
+
+    def __init__(self, name: str, puppet: Puppet, worker: Worker, tell: Tell) -> None:
+        self.name = name
+        self.inbox: Mailbox[Arrival] = Mailbox(on_put=worker.wake)
+        self.marking = False
+        self.failures = 0
+        self._puppet, self._worker, self._tell = puppet, worker, tell
+        self._in, self._out = Rate(), Rate()
+        self._outboxes: tuple[Mailbox[Picture], ...] = ()
+        self._lock = threading.Lock()
+        self._told_s = -QUIET_S
+        still = puppet.still()
+        check_picture(still)
+        self._last = Picture(Frame(still.copy(), captured_s=time.monotonic()))
+        worker.add(self)
+
+    # --- event loop ---------------------------------------------------------------------------
+
+    @property
+    def last(self) -> Picture:
+        """The newest good picture: at first the avatar's still."""
+        return self._last
+
+    def watch(self, outbox: Mailbox[Picture]) -> None:
+        """Send every picture to this mailbox too."""
+        with self._lock:
+            self._outboxes = (*self._outboxes, outbox)
+
+    def unwatch(self, outbox: Mailbox[Picture]) -> None:
+        with self._lock:
+            self._outboxes = tuple(box for box in self._outboxes if box is not outbox)
+
+    def arrived(self, arrival: Arrival) -> None:
+        """A camera frame came."""
+        self._in.tick()
+        self.inbox.put(arrival)
+
+    # Each of these returns at once; the future says whether the change was made.
+
+    def calibrate(self) -> Future[bool]:
+        return self._between_frames(self._puppet.calibrate)
+
+    def set_mirror(self, on: bool) -> Future[bool]:
+        return self._between_frames(lambda: self._puppet.set_mirror(on))
+
+    def set_background(self, spec: str) -> Future[bool]:
+        return self._between_frames(lambda: self._change(lambda: self._puppet.set_background(spec)))
+
+    def set_avatar(self, avatar: Avatar) -> Future[bool]:
+        return self._between_frames(lambda: self._change(lambda: self._puppet.set_avatar(avatar)))
+
+    def snapshot(self) -> StatsSnapshot:
+        return StatsSnapshot(
+            self._in.per_second(),
+            self._out.per_second(),
+            self.inbox.dropped,
+            self.failures,
+            self._puppet.times.stats(),
+            self._puppet.backend,
+            self._puppet.tracking,
+        )
+
+    def close(self) -> None:
+        """End it; returns at once, the puppet is closed after the frame at hand."""
+        self.inbox.close()
+        self._worker.remove(self)
+        self._between_frames(self._puppet.close)
+
+    # --- compute thread -----------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Work on the newest camera frame; False if there is none."""
+        arrival = self.inbox.poll()
+        if arrival is None:
+            return False
+        with named_session(self.name):
+            try:
+                self._perform(arrival)
+            except Exception as error:
+                self._failed(error, "The last picture stays until the next frame works.")
+                self._show(self._last.frame.image, arrival.captured_s, None)
+        return True
+
+    def _perform(self, arrival: Arrival) -> None:
+        frame = arrival.frame()
+        shown = self._puppet.process(frame)
+        if np.may_share_memory(shown.image, frame.image):
+            raise ValueError("the puppet gave the camera's picture back")
+        check_picture(shown.image)
+        self._show(
+            shown.image, arrival.captured_s, read_mark(frame.image) if self.marking else None
+        )
+
+    def _show(self, image: U8, captured_s: float, mark: int | None) -> None:
+        # A copy: the puppet draws the next frame into the same buffer while this one is encoded.
+        self._last = Picture(Frame(image.copy(), captured_s=captured_s), mark)
+        self._out.tick()
+        for outbox in self._outboxes:
+            outbox.put(self._last)
+
+    def _change(self, change: Callable[[], None]) -> None:
+        """Change what is seen; with no camera running, show it at once."""
+        change()
+        if self._in.per_second() == 0.0:
+            still = self._puppet.still()
+            check_picture(still)
+            self._show(still, time.monotonic(), None)
+
+    def _between_frames(self, call: Callable[[], None]) -> Future[bool]:
+        def guarded() -> bool:
+            with named_session(self.name):
+                try:
+                    call()
+                except Exception as error:
+                    self._failed(error, "Everything stays as it was.")
+                    return False
+            return True
+
+        return self._worker.submit(guarded)
+
+    def _failed(self, error: Exception, consequence: str) -> None:
+        """Count, log and, at most once in ``QUIET_S``, tell the performer."""
+        self.failures += 1
+        mendable = isinstance(error, PuppetcamError)
+        now = time.monotonic()
+        if not mendable and now - self._told_s < QUIET_S:
+            return
+        self._told_s = now
+        if isinstance(error, PuppetcamError):
+            log.warning("%s", error)
+            self._tell("error", error.message, error.hint or consequence)
+        else:
+            log.error("a frame or a change failed", exc_info=error)
+            self._tell("error", "The avatar could not be drawn.", consequence)
+
+
+def check_picture(image: U8) -> None:
+    """Raise ValueError unless this is an RGBA picture, u8 (H, W, 4)."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 4:
+        raise ValueError(f"picture: got {image.dtype} {image.shape}, wanted uint8 (H, W, 4)")

@@ -1,0 +1,49 @@
+"""What the live loop asks of whatever turns camera frames into avatar frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from engines.types import U8, Avatar, Frame
+from realtime.stats import StageTimes
+
+
+class Puppet(Protocol):
+    """One performer's avatar. Every method is called on the compute thread, one at a time.
+
+    times: the stages of ``process``. backend: what computes, in words ("onnxruntime 1.24 CPU").
+    tracking: whether the last frame showed a performer. Attributes may be read from any thread.
+    """
+
+    times: StageTimes
+    backend: str
+    tracking: bool
+
+    def process(self, frame: Frame) -> Frame:
+        """RGB camera frame in, RGBA avatar frame out, of the same instant (``with_image``).
+
+        The picture is read before the next call: its buffer may be used again.
+        """
+
+    def still(self) -> U8:
+        """The avatar at rest on its background, u8 (H, W, 4): what is shown before any frame."""
+
+    def calibrate(self) -> None:
+        """Take the next frame with a performer as the neutral pose."""
+
+    def set_avatar(self, avatar: Avatar) -> None:
+        """Perform another avatar from the next frame on."""
+
+    def set_background(self, spec: str) -> None:
+        """photo, blur, none, #rrggbb or a picture's path. Raises InputError for anything else."""
+
+    def set_mirror(self, on: bool) -> None:
+        """Move like a mirror image of the performer."""
+
+    def close(self) -> None:
+        """Release everything; nothing is called afterwards."""
+
+
+PuppetMaker = Callable[[Avatar], Puppet]
+"""Makes a puppet; called on a helper thread, as it may take seconds."""

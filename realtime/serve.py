@@ -1,0 +1,160 @@
+"""``puppetcam serve``: the live loop behind a web page."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import importlib.metadata
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+
+from aiohttp import web
+
+from engines.errors import BusyError, InputError
+from realtime import log
+from realtime.config import DEVICES, HOST, PORT, ServerConfig, checked_device, ice_server
+from realtime.hub import Backstage, Hub
+from realtime.server import make_app
+
+OpenBackstage = Callable[[argparse.Namespace], Backstage]
+"""Loads what performs, from the command line's options; may take seconds."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``serve``."""
+    add = parser.add_argument
+    add("--host", default=HOST, help=f"address to listen on; 0.0.0.0: all (default {HOST})")
+    add("--port", type=int, default=PORT, help=f"port; 0: any free one (default {PORT})")
+    add(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another name under which the page may be opened; may be given again",
+    )
+    add(
+        "--avatars",
+        metavar="DIR",
+        default=None,
+        help="folder of your own avatars (default: in your user data)",
+    )
+    add(
+        "--capacity",
+        type=int,
+        default=None,
+        metavar="N",
+        help="performances at a time (default: measured while they run)",
+    )
+    add(
+        "--ice-server",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="stun:HOST[:PORT] or turn:USER:PASSWORD@HOST[:PORT]; none is asked by default",
+    )
+    add("--cert", default=None, metavar="PEM", help="certificate for https, with --key")
+    add("--key", default=None, metavar="PEM", help="private key for https, with --cert")
+    add(
+        "--device",
+        default="auto",
+        metavar="|".join(DEVICES),
+        help="where to compute; what was asked for is what you get (default auto)",
+    )
+
+
+def config_of(args: argparse.Namespace) -> ServerConfig:
+    """The checked options. Raises InputError or DeviceError."""
+    checked_device(args.device)
+    return ServerConfig(
+        args.host,
+        args.port,
+        tuple(args.allow_host),
+        args.capacity,
+        tuple(ice_server(url) for url in args.ice_server),
+        args.cert,
+        args.key,
+    )
+
+
+def run(args: argparse.Namespace, open_backstage: OpenBackstage) -> int:
+    """Serve until Ctrl-C; the exit code. Raises PuppetcamError."""
+    log.configure()
+    config = config_of(args)
+    tls = config.tls()
+    listener = bind(config.host, config.port)  # first: a busy port is known before models load
+    with listener:
+        backstage = open_backstage(args)
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(config, backstage, listener, tls))
+    return 0
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises BusyError for a port in use, InputError for an unusable one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", None)):
+            raise BusyError(
+                f"Port {port} of {host} is in use.", f"puppetcam serve --port {port + 1}"
+            ) from error
+        raise InputError(
+            f"cannot listen on {host}, port {port} ({error.strerror or error})",
+            "wanted an address of this machine and a port of 1024 or above",
+        ) from error
+
+
+def version() -> str:
+    """The installed version, or "source" in a checkout that is not installed."""
+    try:
+        return importlib.metadata.version("puppetcam")
+    except importlib.metadata.PackageNotFoundError:
+        return "source"
+
+
+async def _serve(
+    config: ServerConfig, backstage: Backstage, listener: socket.socket, tls: ssl.SSLContext | None
+) -> None:
+    hub = Hub(backstage, config.capacity, config.ice_servers, version())
+    hosts = frozenset(name.lower() for name in (config.host, *config.allow_hosts))
+    runner = web.AppRunner(make_app(hub, hosts), shutdown_timeout=1.0, access_log=None)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener, ssl_context=tls).start()
+        print(ready(config, listener.getsockname()[1], hub), flush=True)
+        await _interrupted()
+        print("\nClosing.", flush=True)
+    finally:
+        await runner.cleanup()
+
+
+def ready(config: ServerConfig, port: int, hub: Hub) -> str:
+    """What is printed once pages can be opened."""
+    open_to_all = config.host in ("0.0.0.0", "::")
+    host = "localhost" if open_to_all else config.host
+    url = f"{config.scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+    lines = [
+        f"puppetcam {hub.version} computes with {hub.backstage.backend}.",
+        f"  perform  {url}",
+        f"  stage    {url}stage.html  (browser source for OBS)",
+    ]
+    if open_to_all and config.cert is None:
+        lines.append("  Elsewhere browsers give the camera to https pages only: --cert, --key")
+    return "\n".join([*lines, "Ctrl-C ends it."])
+
+
+async def _interrupted() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            break
+    await stop.wait()

@@ -1,0 +1,198 @@
+"""Stand-ins for what performs: tiny avatars and a puppet that paints instead of rendering.
+
+``python -m tests.fakes --port 8088`` serves the page with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engines.errors import InputError, NoPersonError, PuppetcamError
+from engines.types import (
+    U8,
+    Avatar,
+    BodyMesh,
+    Camera,
+    Frame,
+    Keypoints,
+    Pose,
+)
+from realtime import serve
+from realtime.gallery import AvatarCard, MissingError, Progress
+from realtime.hub import Backstage
+from realtime.stats import StageTimes
+
+COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (40, 60, 200)}
+SIZE = 64
+
+
+def tiny_avatar(name: str = "red", size: int = SIZE) -> Avatar:
+    """A valid avatar with a one-bone body, of one colour."""
+    body = BodyMesh(
+        rest=np.zeros((3, 3), np.float32),
+        faces=np.array([[0, 1, 2]], np.int32),
+        bone_index=np.zeros((3, 4), np.int32),
+        bone_weight=np.tile(np.array([1, 0, 0, 0], np.float32), (3, 1)),
+        heads=np.zeros((1, 3), np.float32),
+        tails=np.zeros((1, 3), np.float32),
+        parents=np.array([-1], np.int32),
+        bone_names=("root",),
+        uv=np.zeros((3, 2), np.float32),
+        parts=np.zeros(3, np.int32),
+        part_names=("body",),
+        landmarks=np.zeros((33, 3), np.float32),
+        landmark_bones=np.zeros(33, np.int32),
+    )
+    pose = Pose(
+        np.eye(3, dtype=np.float32)[None],
+        np.ones(1, np.float32),
+        np.zeros(3, np.float32),
+        Camera(1.0, 0.0, 0.0),
+        np.ones(1, np.float32),
+    )
+    points = np.zeros(33, np.float32)
+    keypoints = Keypoints(
+        np.zeros((33, 2), np.float32), points, points, np.zeros((33, 3), np.float32)
+    )
+    image = np.empty((size, size, 3), np.uint8)
+    image[:] = COLOURS[name]
+    return Avatar(
+        name,
+        image,
+        np.full((size, size), 255, np.uint8),
+        image,
+        (),
+        body,
+        np.zeros((3, 4), np.uint8),
+        pose,
+        keypoints,
+        np.ones(33, np.bool_),
+        {},
+    )
+
+
+class FakePuppet:
+    """Paints the avatar's colour and a bar at the camera's mean brightness; never a camera pixel.
+
+    work_s: how long a frame takes. fail: an exception to raise for every frame, None: work.
+    """
+
+    def __init__(self, avatar: Avatar, work_s: float = 0.0) -> None:
+        self.times = StageTimes()
+        self.backend = "fake"
+        self.tracking = True
+        self.work_s = work_s
+        self.fail: Exception | None = None
+        self.background = "photo"
+        self.mirror = False
+        self.calibrations = 0
+        self.frames = 0
+        self.closed = False
+        self.threads: set[str] = set()
+        self._avatar = avatar
+
+    def process(self, frame: Frame) -> Frame:
+        self.threads.add(threading.current_thread().name)
+        self.frames += 1
+        with self.times.stage("paint"):
+            if self.fail is not None:
+                raise self.fail
+            time.sleep(self.work_s)
+            image = self.still()
+            size = len(image)
+            column = int(frame.image.mean()) * (size - 4) // 255
+            image[size // 2 :, column : column + 4, :3] = 255
+            return frame.with_image(image)
+
+    def still(self) -> U8:
+        image = np.dstack([self._avatar.image, self._avatar.alpha])
+        if self.background == "none":  # a person in the middle, nothing around
+            quarter = len(image) // 4
+            image[:, :quarter, 3] = image[:, -quarter:, 3] = 0
+        return image
+
+    def calibrate(self) -> None:
+        self.calibrations += 1
+
+    def set_avatar(self, avatar: Avatar) -> None:
+        self._avatar = avatar
+
+    def set_background(self, spec: str) -> None:
+        self.background = spec
+
+    def set_mirror(self, on: bool) -> None:
+        self.mirror = on
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeGallery:
+    """red, green and blue; blue is the user's own."""
+
+    def __init__(self, size: int = SIZE, load_s: float = 0.0) -> None:
+        self.size, self.load_s = size, load_s
+        self.names = list(COLOURS)
+
+    def cards(self) -> list[AvatarCard]:
+        return [
+            AvatarCard(n, ("arms are crossed",) * (n == "blue"), n != "blue") for n in self.names
+        ]
+
+    def load(self, name: str) -> Avatar:
+        time.sleep(self.load_s)
+        return tiny_avatar(self._known(name), self.size)
+
+    def thumbnail(self, name: str) -> bytes:
+        image = cv2.cvtColor(tiny_avatar(self._known(name)).image, cv2.COLOR_RGB2BGR)
+        return bytes(cv2.imencode(".png", image)[1])
+
+    def delete(self, name: str) -> None:
+        if self._known(name) != "blue":
+            raise InputError(f"{name} came with the project.", "Delete your own avatars only.")
+        self.names.remove(name)
+
+    def _known(self, name: str) -> str:
+        if name not in self.names:
+            raise MissingError(f"There is no avatar {name!r}.", "Choose another.")
+        return name
+
+
+def fake_enroll(photo: Path, name: str, progress: Progress) -> list[str]:
+    """Looks at the first byte: n: no person; x: crash; s: slow; anything else: done."""
+    kind = photo.read_bytes()[:1]
+    progress(0.5, "Looking for a person")
+    if kind == b"n":
+        raise NoPersonError("There is no person in the photo.", "Choose another photo.")
+    if kind == b"x":
+        sys.exit(3)
+    time.sleep(30.0 if kind == b"s" else 0.0)
+    return [f"{name}: arms are crossed"]
+
+
+def fake_backstage(size: int = SIZE, made: list[FakePuppet] | None = None) -> Backstage:
+    """made: gets every puppet that is made."""
+
+    def make_puppet(avatar: Avatar) -> FakePuppet:
+        puppet = FakePuppet(avatar)
+        if made is not None:
+            made.append(puppet)
+        return puppet
+
+    return Backstage(FakeGallery(size), make_puppet, fake_enroll, "a fake puppet")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    serve.add_arguments(parser)
+    try:
+        sys.exit(serve.run(parser.parse_args(), lambda _: fake_backstage(512)))
+    except PuppetcamError as error:
+        sys.exit(f"error: {error}")
