@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from engines.types import F32, U8, BodyMesh, Layer
 _MARGIN = 0.03  # m inside the frame where the surface still goes on beneath a cropped layer
 _TROUSERS = np.array([62, 66, 78], np.float32)  # where no leg is seen at all
 _SHOES = np.array([52, 48, 46], np.float32)
+_THERE = 0.35  # share of a part that its layer must cover
+_SKIN = 18.0  # CIELAB a, b: a hand's colour farther from the face's is a sleeve's or a thing's
 _SPREAD = 400  # steps that a colour may travel over the surface
 
 
@@ -30,11 +33,14 @@ def body_colours(
     column = np.clip(figure.surface[:, 0].astype(int), 0, alpha.shape[1] - 1)
     row = np.clip(figure.surface[:, 1].astype(int), 0, alpha.shape[0] - 1)
     label = labels[row, column]
-    own = (alpha[row, column] > 250) & (label == figure.limb)
+    # a limb that could not be told apart was left in the trunk
+    apart = np.isin(figure.limb, [LIMBS.index(layer.name) for layer in layers])
+    own = (alpha[row, column] > 250) & (label == np.where(apart, figure.limb, 0))
     seen = inside & figure.facing & own
     colour = image[row, column].astype(np.float32)
     group = _groups(body)
     skin = skin_colour(image, alpha, figure)
+    seen &= (group != "hand") | _like(colour, skin)
     known = _mirrored(body, colour, seen)
     for name in np.unique(group):
         where = group == name
@@ -47,7 +53,7 @@ def body_colours(
     colour = _spread(body, group, colour, known)
     out = np.empty((len(colour), 4), np.uint8)
     out[:, :3] = np.clip(np.rint(colour), 0, 255)
-    out[:, 3] = np.where(_inferred(figure, alpha, label, row, column, layers), 255, 0)
+    out[:, 3] = np.where(_inferred(figure, body, alpha, label, row, column, layers), 255, 0)
     return out
 
 
@@ -62,8 +68,16 @@ def skin_colour(image: U8, alpha: U8, figure: Figure) -> F32:
     return np.median(image[face], 0).astype(np.float32)
 
 
+def _like(colour: F32, skin: F32) -> NDArray[np.bool_]:
+    """Which colours f32 (N, 3) have the hue of ``skin``, whatever the light."""
+    both = np.concatenate([colour, skin[None]])[None] / 255
+    lab = cv2.cvtColor(both.astype(np.float32), cv2.COLOR_RGB2LAB)[0]
+    return np.asarray(np.linalg.norm(lab[:-1, 1:] - lab[-1, 1:], axis=1) < _SKIN)
+
+
 def _inferred(
     figure: Figure,
+    body: BodyMesh,
     alpha: U8,
     label: U8,
     row: NDArray[np.intp],
@@ -79,10 +93,13 @@ def _inferred(
         shown = np.zeros(len(row), bool)
         shown[within] = layer.texture[y[within], x[within], 3] > 0
         covered |= shown & (figure.limb == LIMBS.index(layer.name))
-    present = np.isin(figure.limb, [LIMBS.index(layer.name) for layer in layers])
-    hidden = (alpha[row, column] > 127) & (label != figure.limb) & ~covered & present
+    # a part of which a good share is in the picture is all there: no second one beneath it
+    share = np.bincount(body.parts, covered) / np.maximum(np.bincount(body.parts), 1)
+    missing = share[body.parts] < _THERE
+    apart = np.isin(figure.limb, [LIMBS.index(layer.name) for layer in layers])
+    behind = (alpha[row, column] > 250) & (~apart | (label != figure.limb)) & ~covered & missing
     # the trunk is one piece in the photo: what its layer does not cover was never there
-    return outside | (hidden & (figure.limb != 0))
+    return outside | (behind & (figure.limb != 0))
 
 
 def _in_frame(figure: Figure, shape: tuple[int, ...], inset: float) -> NDArray[np.bool_]:

@@ -20,8 +20,8 @@ from engines.avatar.store import check_name
 from engines.body.fit import fit
 from engines.body.mesh import load_body
 from engines.errors import NoPersonError
-from engines.keypoints.people import Person, find_people
-from engines.types import Avatar, Keypoints
+from engines.keypoints.people import find_people
+from engines.types import F32, Avatar
 
 Progress = Callable[[str, float], None]
 _SIDES = (("left", 11, 13, 15, 23, 25, 27), ("right", 12, 14, 16, 24, 26, 28))
@@ -46,9 +46,8 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
         )
     person = max(people, key=lambda p: float(p.mask.sum()))
     say("fitting the body", 0.15)
-    fitted = fit(load_body(), person.keypoints, person.mask)
-    body, pose = fitted.body, fitted.pose
-    seen = seen_points(person.keypoints, image.shape[:2])
+    fitted = fit(load_body(), person.keypoints, person.mask, image.shape)
+    body, pose, seen = fitted.body, fitted.pose, fitted.seen
     say("cutting out the person", 0.5)
     alpha = matte(image, person.mask) if photo.alpha is None else photo.alpha
     colours, _ = foreground(image, alpha)
@@ -60,7 +59,7 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     painted = body_colours(colours, alpha, labels, shape, body, cutouts)
     say("filling the background", 0.9)
     scene = background(image, alpha)
-    notes = [*photo.warnings, *warnings(people, person, shape, seen, image.shape[:2])]
+    notes = [*photo.warnings, *warnings(len(people), shape, seen)]
     say("done", 1.0)
     return Avatar(
         name=name,
@@ -85,28 +84,15 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     )
 
 
-def seen_points(keypoints: Keypoints, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Which of the 33 points the photo (H, W) shows: confident and inside the frame."""
-    x, y = keypoints.xy.T
-    inside = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
-    return np.asarray(inside & (keypoints.conf > 0.5))
-
-
-def warnings(
-    people: list[Person],
-    person: Person,
-    shape: Figure,
-    seen: NDArray[np.bool_],
-    size: tuple[int, ...],
-) -> list[str]:
+def warnings(people: int, shape: Figure, seen: NDArray[np.bool_]) -> list[str]:
     """Plain sentences on what the photo makes hard or leaves open."""
     notes = []
-    if len(people) > 1:
-        notes.append(f"{len(people)} people were found: the largest was taken.")
+    if people > 1:
+        notes.append(f"{people} people were found: the largest was taken.")
     xy = shape.marks[:, :2]
     if not seen[[11, 12]].any():
         notes.append("The face fills the frame: body and arms are guessed entirely.")
-    elif _cross(xy[13], xy[15], xy[14], xy[16]) and seen[[13, 14, 15, 16]].sum() >= 3:
+    elif _crossed(xy) and seen[[13, 14, 15, 16]].sum() >= 3:
         notes.append("The arms are crossed: what they hide of each other is guessed.")
     torso = float(np.linalg.norm(xy[11] - xy[12])) if seen[[11, 12]].all() else shape.metre * 0.33
     if torso < 48:
@@ -128,13 +114,12 @@ def warnings(
     return notes
 
 
-def _cross(a: NDArray, b: NDArray, c: NDArray, d: NDArray) -> bool:  # type: ignore[type-arg]
-    """Whether the segments a-b and c-d cross."""
-
-    def turn(p: NDArray, q: NDArray, r: NDArray) -> float:  # type: ignore[type-arg]
-        return float((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]))
-
-    return turn(a, b, c) * turn(a, b, d) < 0 and turn(c, d, a) * turn(c, d, b) < 0
+def _crossed(xy: F32) -> bool:
+    """Whether each hand has gone over to the other elbow's side."""
+    across = xy[11] - xy[12]
+    left, right = ((xy[i] - (xy[11] + xy[12]) / 2) @ across for i in (15, 16))
+    reach = 0.1 * float(across @ across)
+    return bool(left < -reach and right > reach) or bool(left < -3 * reach or right > 3 * reach)
 
 
 def _version() -> str:

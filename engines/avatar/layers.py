@@ -14,8 +14,9 @@ from engines.avatar.weights import bind
 from engines.types import F32, I32, U8, Layer
 
 _CELL = 0.014  # mesh cells, of the person's height in the photo
-_SEAM = 0.7  # sigma of a cut's edge, px
-_GROW = 3  # px of the photo that a layer keeps beneath a nearer layer's soft edge
+_SEAM = 0.5  # sigma of a cut's edge, px
+_REACH = {"arm": 0.07, "leg": 0.10}  # m that a limb goes on beneath another
+_GROW = 2  # px of the photo that a layer keeps beneath a nearer layer's soft edge
 
 
 def layers(image: U8, alpha: U8, labels: U8, figure: Figure) -> tuple[Layer, ...]:
@@ -68,7 +69,7 @@ def _layer(
     region = support | rim | (_dilate(own, 2) & (alpha == 0))
     cut = cv2.GaussianBlur(region.astype(np.float32), (0, 0), _SEAM)
     # soft only towards what lies behind: whole where a nearer layer's edge needs it
-    cut = np.where(_dilate(own, _GROW - 1) & nearer, 1, cut)
+    cut = np.where(kept & nearer, 1, cut)
     cut = np.where(own & ~solid, 1, cut)
     texture_alpha = np.rint(cut * alpha).astype(np.uint8)
     texture_alpha[texture_alpha < 3] = 0
@@ -111,11 +112,8 @@ def _hidden(
         trunk = figure.silhouette("core", own.shape) | _trunk(figure, own.shape)
         guess = closed | trunk
     else:
-        guess = tube(figure, name, alpha)[0] > 0
-        if name.startswith("leg"):
-            guess &= cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) < 0.1 * metre
-        elif own.sum() < 0.15 * guess.sum():
-            guess &= False
+        reach = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5)
+        guess = (tube(figure, name, alpha)[0] > 0) & (reach < _REACH[name[:3]] * metre)
     # no stair steps: the outline that will show when the nearer limb moves is smooth
     blurred = cv2.GaussianBlur((guess | own).astype(np.float32), (0, 0), max(1.0, 0.015 * metre))
     return np.asarray((blurred > 0.5) & nearer & inner)
@@ -126,7 +124,7 @@ def _trunk(figure: Figure, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     shoulders = [figure.bones[f"upperarm01.{s}"] for s in "LR"]
     hips = [figure.bones[f"upperleg01.{s}"] for s in "LR"]
     corners = []
-    for (a, b), out in ((shoulders, -0.03), (hips, 0.05)):
+    for (a, b), out in ((shoulders, -0.005), (hips, 0.08)):
         across = (a - b) / max(float(np.linalg.norm(a - b)), 1e-6) * out * figure.metre
         corners.append((a + across, b - across))
     (a, b), (c, d) = corners

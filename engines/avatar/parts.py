@@ -15,6 +15,8 @@ from engines.types import F32, U8
 _HALF_WIDTH = {"arm": (0.062, 0.050, 0.040, 0.045), "leg": (0.095, 0.062, 0.045, 0.045)}
 _CLOTH = 1.2  # sleeves stand off the arm where no silhouette says how far
 _BAND = 0.6  # of the half width: how far an edge may draw the cut from where anatomy puts it
+_CREASE = 0.005  # m, half as wide as the shadow between arm and trunk
+_FINGERS = 0.09  # m, how far fingers are sought about the hand's axis
 _WORK = 230.0  # px per metre at which cuts are sought; they are smooth, so this is enough
 _SWEEPS = 250  # Jacobi sweeps: the band is a dozen pixels wide
 
@@ -34,6 +36,8 @@ def parts(image: U8, alpha: U8, figure: Figure, seen: NDArray[np.bool_]) -> U8:
         if not name.startswith("arm"):
             continue
         own = _arm(image, alpha, free, figure, name)
+        if seen[LIMB_MARKS[name][2]]:
+            own |= _fingers(image, own, free, figure, name)
         labels[own] = LIMBS.index(name)
         free &= ~own
     legs = [n for n in present(figure, seen, (height, width)) if n.startswith("leg")]
@@ -51,7 +55,7 @@ def present(figure: Figure, seen: NDArray[np.bool_], shape: tuple[int, int]) -> 
         steps = line[0] + np.linspace(0, 1, 11)[:, None] * (line[1] - line[0])
         inside = (steps >= 0).all(1) & (steps[:, 0] < width) & (steps[:, 1] < height)
         if name.startswith("arm"):
-            if inside[0] and inside.mean() > 0.6:
+            if inside[0] and inside.mean() > 0.35:
                 names.append(name)
         elif seen[marks[0]] and seen[marks[1]] and inside.all():
             names.append(name)
@@ -149,9 +153,37 @@ def _arm(
     share = _settle(small, signed / np.maximum(local, 1), open_)
     share = cv2.resize(share, whole, interpolation=cv2.INTER_LINEAR)
     share = cv2.GaussianBlur(share, (0, 0), max(0.8, 0.08 * float(np.median(radii[:3]))))
+    # the shadow in the crease goes with the arm: on the trunk it would stay as a dark line
+    crease = max(1, round(_CREASE * figure.metre))
     own = np.zeros(free.shape, bool)
-    own[box] = share > 0.5
+    own[box] = cv2.dilate((share > 0.5).astype(np.uint8), _disc(crease)) > 0
     return _main(own & free, mask > 0)
+
+
+def _fingers(
+    image: U8, own: NDArray[np.bool_], free: NDArray[np.bool_], figure: Figure, name: str
+) -> NDArray[np.bool_]:
+    """Pixels about the hand that have its colour and touch it: fingers outside the tube."""
+    _, _, wrist, tip = figure.limb_line(name)
+    near = np.zeros(own.shape, np.uint8)
+    ends = [tuple(int(v) for v in np.rint(p)) for p in (wrist + 0.3 * (tip - wrist), tip)]
+    cv2.line(near, ends[0], ends[1], 1, max(1, int(2 * _FINGERS * figure.metre)))
+    core = np.zeros(own.shape, np.uint8)
+    cv2.line(core, ends[0], ends[1], 1, max(1, int(0.05 * figure.metre)))
+    sample = (core > 0) & own
+    if sample.sum() < 30:
+        return np.zeros(own.shape, bool)
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+    middle = np.median(lab[sample], 0)
+    spread = np.maximum(np.median(np.abs(lab[sample] - middle), 0) * 1.5, (14.0, 3.5, 3.5))
+    alike = (np.abs(lab - middle) / spread).max(-1) < 2
+    candidate = (alike & free & (near > 0) & ~own).astype(np.uint8)
+    candidate = cv2.morphologyEx(candidate, cv2.MORPH_OPEN, _disc(1))
+    _, pieces = cv2.connectedComponents(candidate | (own & (near > 0)).astype(np.uint8))
+    touching = np.unique(pieces[sample])
+    grown = np.isin(pieces, touching[touching > 0]) & (candidate > 0)
+    edge = cv2.dilate(grown.astype(np.uint8), _disc(max(1, round(_CREASE * figure.metre))))
+    return np.asarray((edge > 0) & free)
 
 
 def _settle(image: U8, signed: F32, inside: NDArray[np.bool_]) -> F32:
@@ -230,3 +262,8 @@ def _adopt(labels: U8, person: NDArray[np.bool_]) -> U8:
             if ring.any():
                 out[box][crumb] = np.bincount(out[box][ring]).argmax()
     return out
+
+
+def _disc(radius: int) -> U8:
+    shape = (2 * radius + 1, 2 * radius + 1)
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, shape), np.uint8)

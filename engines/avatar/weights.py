@@ -19,7 +19,8 @@ _CHAIN = {
     "leg": ("upperleg01", "lowerleg01", "foot"),
 }
 # half width of the blend at each joint, m
-_BLEND = {"arm": (0.075, 0.04, 0.025), "leg": (0.10, 0.06, 0.03)}
+_BLEND = {"arm": (0.095, 0.04, 0.025), "leg": (0.10, 0.06, 0.03)}
+_SOFT = 0.6  # half width of the blend along spine and neck, in bones
 _INSET = {"arm": 0.075, "leg": 0.0}  # the trunk's edge lies this far inside the joint, m
 _CAP = {"arm": (0.07, 0.15), "leg": (0.10, 0.22)}  # the core follows a limb near its root only, m
 
@@ -107,24 +108,27 @@ def _to_trunk(figure: Figure, xy: F32, inset: float) -> F32:
 
 def _trunk_shares(figure: Figure, xy: F32) -> dict[str, F32]:
     """Spine, neck, head and collar bones: shares that sum to 1."""
-    chain = [b for b in (*_SPINE, *_NECK) if b in figure.bones]
-    heads = np.array([figure.bones[b] for b in chain])
+    centre, radius = head_circle(figure)
+    base = figure.bones["neck01"]
     out: dict[str, F32] = {}
     passed = np.ones(len(xy), np.float32)
-    for i, bone in enumerate(chain):
-        if i == 0:
+    previous = ""
+    for chain, start, end in (
+        (_SPINE, figure.bones[_SPINE[0]], base),
+        (_NECK, base, base + 0.55 * (centre - base)),
+    ):
+        # joints stand evenly on a straight axis: a bowed neck may fold up in the picture
+        axis = end - start
+        length = max(float(np.linalg.norm(axis)), 0.05 * figure.metre)
+        along = (xy - start) @ _unit(axis) / length * len(chain)
+        for i, bone in enumerate(chain):
+            if previous:
+                crossed = smoothstep((along - i) / _SOFT) * passed
+                out[previous] = out[previous] - crossed
+                passed = crossed
             out[bone] = passed
-            continue
-        before = heads[i] - heads[i - 1]
-        after = heads[i + 1] - heads[i] if i + 1 < len(chain) else before
-        axis = _unit(_unit(before) + _unit(after))
-        width = max(0.5 * float(np.linalg.norm(before)), 0.015 * figure.metre)
-        crossed = smoothstep((xy - heads[i]) @ axis / width)
-        out[chain[i - 1]] = out[chain[i - 1]] - passed * crossed
-        out[bone] = passed * crossed
-        passed = passed * crossed
+            previous = bone
     # the chin hangs below the head bone's joint, and is head all the same
-    centre, radius = head_circle(figure)
     face = smoothstep((1.25 - np.linalg.norm(xy - centre, axis=1) / radius) / 0.25)
     out = {bone: share * (1 - face) for bone, share in out.items()}
     out["head"] = out["head"] + face
