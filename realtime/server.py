@@ -39,6 +39,7 @@ PHOTO_HINT = "Send one JPEG, PNG or WebP picture of at most 32 MB."
 WEB = Path(__file__).resolve().parent.parent / "web"
 
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
+PAGES: web.AppKey[Path] = web.AppKey("pages", Path)
 ENROLMENTS: web.AppKey[Enrolments] = web.AppKey("enrolments", Enrolments)
 
 
@@ -47,7 +48,7 @@ def make_app(
 ) -> web.Application:
     """The application. It closes the hub when it ends. pages: the folder of static files."""
     app = web.Application(middlewares=[answer_errors, guard(allow_hosts)])
-    app[HUB] = hub
+    app[HUB], app[PAGES] = hub, pages
     app[ENROLMENTS] = Enrolments(hub.backstage.enroll)
     app.add_routes(
         [
@@ -58,20 +59,12 @@ def make_app(
             web.get("/api/avatars/{name}/thumbnail", get_thumbnail),
             web.delete("/api/avatars/{name}", delete_avatar),
             web.get("/api/jobs/{job}", get_job),
-            web.get("/", lambda _: _page(pages / "index.html")),
+            web.get("/{path:.*}", get_page),
         ]
     )
-    if pages.is_dir():
-        app.router.add_static("/", pages)
     app.on_response_prepare.append(_always_ask)
     app.on_cleanup.append(_close)
     return app
-
-
-async def _page(path: Path) -> web.StreamResponse:
-    if not path.is_file():
-        raise web.HTTPNotFound
-    return web.FileResponse(path)
 
 
 async def _always_ask(request: web.Request, response: web.StreamResponse) -> None:
@@ -81,6 +74,18 @@ async def _always_ask(request: web.Request, response: web.StreamResponse) -> Non
 async def _close(app: web.Application) -> None:
     await app[ENROLMENTS].close()
     await app[HUB].close()
+
+
+async def get_page(request: web.Request) -> web.StreamResponse:
+    folder = request.app[PAGES].resolve()
+    try:
+        page = (folder / (request.match_info["path"] or "index.html")).resolve()
+        found = page.is_relative_to(folder) and page.is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        found = False
+    if not found:
+        raise web.HTTPNotFound
+    return web.FileResponse(page)
 
 
 async def healthz(request: web.Request) -> web.Response:

@@ -14,8 +14,8 @@ export async function openCamera(device) {
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new Problem(
       "This browser keeps the camera from this page.",
-      "Cameras work on localhost and on https pages only. Open http://localhost and the same port " +
-        "on the computer that runs puppetcam, or put https in front of it.",
+      "Cameras work on localhost and on https pages only. Open http://localhost with the same port " +
+        "on the computer that runs puppetcam, or start it with --cert and --key.",
     );
   }
   const video = device ? { ...SIZE, deviceId: { exact: device } } : SIZE;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -10,19 +9,21 @@ import numpy as np
 
 from engines.keypoints.carried import open_model
 from engines.keypoints.detector import Detector, sigmoid
-from engines.keypoints.landmarks import SIZE as MASK_SIZE
-from engines.keypoints.landmarks import Landmarker, Reading
+from engines.keypoints.landmarks import SIZE, Landmarker, Reading
 from engines.keypoints.region import Region
 from engines.types import F32, U8, Keypoints, check
 
 MIN_SCORE = 0.5
-SAME_PERSON = 0.5  # IoU of masks above which two readings are one person
+FAINT_SCORE = 0.3  # of a detection that the landmarks must confirm: people in a group score low
+SAME_FACE = 0.08  # of the region's side: nearer faces are one person's
+FACE = slice(0, 11)  # landmarks
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1 px; may reach out of the image
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """keypoints in image px; mask: f32 (H, W) 0..1; box: f32 (4,) x0, y0, x1, y1 px of the mask,
-    inside the image; score 0..1."""
+    """keypoints in image px; mask: f32 (H, W) 0..1; box: f32 (4,) x0, y0, x1, y1 px around
+    the mask, inside the image; score: 0..1, how surely this is a person."""
 
     keypoints: Keypoints
     mask: F32
@@ -37,48 +38,72 @@ class Person:
 def find_people(image: U8, threads: int = 2) -> list[Person]:
     """People in ``image`` u8 (H, W, 3) RGB, largest mask first; empty where there is nobody.
 
-    Where the whole image shows nobody, it is also looked at from farther off (a face that fills
-    the frame) and in quarters (a small person).
+    The image is looked at as it is and from twice as far (a face may fill it), and where that
+    shows nobody, in overlapping quarters (a person may be small in it).
     Raises ModelError when a model file is missing or altered.
     """
     check("image", image, np.uint8, (None, None, 3))
+    height, width = image.shape[:2]
     with (
         open_model("pose_detection", threads=threads) as detection,
         open_model("pose_landmark_mask", threads=threads) as landmark,
     ):
         detector, landmarker = Detector(detection), Landmarker(landmark)
-        for view in views(image.shape[0], image.shape[1]):
-            people = _look(image, view, detector, landmarker)
-            if people:
-                return people
-    return []
+        found = (
+            _look(image, whole(height, width), FAINT_SCORE, detector, landmarker)
+            or _look(image, quarters(height, width), MIN_SCORE, detector, landmarker)
+        )  # fmt: skip
+    people = [_person(image, region, reading) for region, reading in _distinct(found)]
+    people = [person for person in people if person.mask.max() > 0.5]
+    return sorted(people, key=lambda person: -float(person.mask.sum()))
 
 
-def views(height: int, width: int) -> Iterator[list[tuple[int, int, int, int]]]:
-    """Groups of boxes (x0, y0, x1, y1 px, may reach out of the image) to look at, in turn."""
-    yield [(0, 0, width, height)]
-    yield [(-width // 2, -height // 2, width + width // 2, height + height // 2)]
-    w, h = width * 5 // 8, height * 5 // 8
-    yield [(x, y, x + w, y + h) for y in (0, height - h) for x in (0, width - w)]
+def whole(height: int, width: int) -> list[Box]:
+    """The image, and the image from twice as far."""
+    return [
+        (0, 0, width, height),
+        (-width // 2, -height // 2, width + width // 2, height + height // 2),
+    ]
+
+
+def quarters(height: int, width: int) -> list[Box]:
+    """Four corners of the image, each 5/8 of its size."""
+    w, h = max(1, width * 5 // 8), max(1, height * 5 // 8)
+    return [(x, y, x + w, y + h) for y in (0, height - h) for x in (0, width - w)]
 
 
 def _look(
-    image: U8, boxes: list[tuple[int, int, int, int]], detector: Detector, landmarker: Landmarker
-) -> list[Person]:
-    people: list[Person] = []
+    image: U8, boxes: list[Box], min_score: float, detector: Detector, landmarker: Landmarker
+) -> list[tuple[Region, Reading]]:
+    """Readings of all that the detector sees in ``boxes``; one person may have several."""
+    found = []
     for x0, y0, x1, y1 in boxes:
-        for found in detector.detect(_cut(image, x0, y0, x1, y1)):
-            region = found.region
-            shifted = Region(region.x + x0, region.y + y0, region.side, region.rotation)
-            reading = landmarker.read(image, shifted)
-            if reading.score >= MIN_SCORE:
-                people.append(_person(image, shifted, reading))
-    people.sort(key=lambda person: -float(person.mask.sum()))
-    kept: list[Person] = []
-    for person in people:
-        if all(_shared(person.mask, other.mask) < SAME_PERSON for other in kept):
-            kept.append(person)
+        for detection in detector.detect(_cut(image, x0, y0, x1, y1), min_score):
+            seen = detection.region
+            region = Region(seen.x + x0, seen.y + y0, seen.side, seen.rotation)
+            for _ in range(2):  # again where the landmarks say the person is
+                reading = landmarker.read(image, region)
+                if reading.score < MIN_SCORE:
+                    break
+                found.append((region, reading))
+                region = reading.next_region
+    return found
+
+
+def _distinct(found: list[tuple[Region, Reading]]) -> list[tuple[Region, Reading]]:
+    """The best reading of each face."""
+    kept: list[tuple[Region, Reading]] = []
+    for region, reading in sorted(found, key=lambda pair: -quality(pair[1])):
+        face = reading.keypoints.xy[FACE].mean(axis=0)
+        others = [(r.side, other.keypoints.xy[FACE].mean(axis=0)) for r, other in kept]
+        if all(np.hypot(*(face - at)) > SAME_FACE * max(region.side, side) for side, at in others):
+            kept.append((region, reading))
     return kept
+
+
+def quality(reading: Reading) -> float:
+    """0..1: sure to be a person, and with many points seen."""
+    return reading.score * float(reading.keypoints.conf.mean())
 
 
 def _cut(image: U8, x0: int, y0: int, x1: int, y1: int) -> U8:
@@ -91,23 +116,16 @@ def _cut(image: U8, x0: int, y0: int, x1: int, y1: int) -> U8:
 
 
 def _person(image: U8, region: Region, reading: Reading) -> Person:
+    if reading.mask is None:
+        raise ValueError("reading: got no mask, wanted the network with a mask")
     height, width = image.shape[:2]
-    assert reading.mask is not None
-    seen = sigmoid(reading.mask)
-    to_crop = cv2.invertAffineTransform(region.crop_to_image(MASK_SIZE))
+    to_crop = cv2.invertAffineTransform(region.crop_to_image(SIZE))
     mask = cv2.warpAffine(
-        seen, to_crop, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        sigmoid(reading.mask),
+        to_crop,
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
     )
-    rows, columns = np.nonzero(mask.max(axis=1) > 0.5)[0], np.nonzero(mask.max(axis=0) > 0.5)[0]
-    if not len(rows):
-        box = np.zeros(4, np.float32)
-    else:
-        box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
-    return Person(reading.keypoints, np.asarray(mask, np.float32), box, reading.score)
-
-
-def _shared(a: F32, b: F32) -> float:
-    """IoU of two masks."""
-    one, two = a > 0.5, b > 0.5
-    union = int(np.count_nonzero(one | two))
-    return int(np.count_nonzero(one & two)) / union if union else 0.0
+    box = cv2.boundingRect((mask > 0.5).astype(np.uint8))  # x, y, width, height
+    corners = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]], np.float32)
+    return Person(reading.keypoints, np.asarray(mask, np.float32), corners, reading.score)

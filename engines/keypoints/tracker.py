@@ -56,7 +56,7 @@ class PoseTracker:
             self.reset()
             self._size = image.shape[:2]
         if self._region is not None:
-            keypoints = self._read(image, self._region)
+            keypoints = self._read(image, self._region, following=True)
             if keypoints is not None:
                 return keypoints
         # A clock that went back is another clip: look at once.
@@ -64,17 +64,17 @@ class PoseTracker:
             return None
         self._detected_s = time_s
         for detection in self._detector.detect(image):
-            keypoints = self._read(image, detection.region)
+            keypoints = self._read(image, detection.region, following=False)
             if keypoints is not None:
                 return keypoints
         return None
 
-    def _read(self, image: U8, region: Region) -> Keypoints | None:
+    def _read(self, image: U8, region: Region, following: bool) -> Keypoints | None:
         reading = self._landmarker.read(image, region)
         if reading.score < MIN_SCORE:
             self._region = None
             return None
-        self._region = reading.next_region
+        self._region = region.towards(reading.next_region) if following else reading.next_region
         return reading.keypoints
 
     def close(self) -> None:

@@ -101,7 +101,7 @@ def test_a_still_trunk_is_pinned() -> None:
         xy = PERSON.xy + rng.normal(0, 1.0, PERSON.xy.shape).astype(np.float32) * (i > 0)
         pose = solver.solve(Keypoints(xy, PERSON.z, PERSON.conf, PERSON.world), i / 30)
         out.append(places(pose)[[11, 12, 23, 24]])
-    assert np.std(out[15:], axis=0).max() < 0.25  # px, of a noise of 1 px
+    assert np.std(out[15:], axis=0).max() < 0.35  # px, of a noise of 1 px
 
 
 def test_a_turned_head_is_limited() -> None:
