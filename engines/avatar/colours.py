@@ -66,7 +66,7 @@ def skin_colour(image: U8, alpha: U8, figure: Figure) -> F32:
     face = ((columns - x) ** 2 + (rows - y) ** 2 < (0.7 * radius) ** 2) & (alpha > 250)
     if face.sum() < 16:
         return np.array([200, 160, 135], np.float32)
-    return np.median(image[face], 0).astype(np.float32)
+    return np.asarray(np.median(image[face], 0), np.float32)
 
 
 def _like(colour: F32, skin: F32) -> Mask:
@@ -100,7 +100,7 @@ def _inferred(
     apart = np.isin(figure.limb, [LIMBS.index(layer.name) for layer in layers])
     behind = (alpha[row, column] > 250) & (~apart | (label != figure.limb)) & ~covered & missing
     # the trunk is one piece in the photo: what its layer does not cover was never there
-    return outside | (behind & (figure.limb != 0))
+    return np.asarray(outside | (behind & (figure.limb != 0)))
 
 
 def _in_frame(figure: Figure, shape: tuple[int, ...], inset: float) -> Mask:

@@ -46,11 +46,11 @@ class Figure:
 
     def limb_line(self, name: str) -> F32:
         """Joint by joint from shoulder or hip to the tip of hand or foot, f32 (4, 2) px."""
-        root, middle, end, *tips = (self.marks[i, :2] for i in LIMB_MARKS[name])
+        _, middle, end, *tips = (self.marks[i, :2] for i in LIMB_MARKS[name])
         reach = 1.9 if name.startswith("arm") else 1.15
         tip = end + reach * (np.mean(tips, 0) - end)
         start = {"arm": "upperarm01", "leg": "upperleg01"}[name[:3]]
-        root = self.bones.get(f"{start}.{name[-1]}", root)
+        root = self.bones[f"{start}.{name[-1]}"]
         return np.asarray([root, middle, end, tip], np.float32)
 
     def reach(self, name: str) -> tuple[float, float]:

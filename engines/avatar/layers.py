@@ -10,8 +10,8 @@ import numpy as np
 from engines.avatar.figure import LIMBS, Figure
 from engines.avatar.fill import fill
 from engines.avatar.mesh import depth, grid
-from engines.avatar.tube import tube
 from engines.avatar.region import Mask, blur, box_of, close, dilate, distance, erode
+from engines.avatar.tube import tube
 from engines.avatar.weights import bind
 from engines.render import BEHIND_M
 from engines.types import F32, U8, Layer

@@ -63,9 +63,8 @@ def _outline(image: U8, mask: F32, size: float) -> F32:
         gaps = [((colours - m) ** 2).sum(-1) / v for m, v in zip(means, spreads, strict=True)]
         vote += np.clip(0.5 * (gaps[1] - gaps[0]), -2, 2) * near[0] * near[1]
     odds = np.log(np.clip(mask, 0.01, 0.99) / np.clip(1 - mask, 0.01, 0.99)) + vote
-    share = 1 / (1 + np.exp(-odds))
-    share = np.where(mask > _SURE, 1, np.where(mask < 1 - _SURE, 0, share))
-    share = np.asarray(share, np.float32)
+    open_ = np.where(mask < 1 - _SURE, 0, 1 / (1 + np.exp(-odds)))
+    share = np.where(mask > _SURE, 1, open_).astype(np.float32)
     between = (share > 0.03) & (share < 0.97)
     everywhere = np.ones(mask.shape, bool)
     return walk(image, share, between, everywhere, pull=0.05, sweeps=_SWEEPS)

@@ -36,24 +36,21 @@ def depth(figure: Figure, name: str, xy: F32, faces: I32) -> F32:
     A limb's depth flows into the trunk's at the shoulder and the hip, so that both layers lie at
     the same depth where they share pixels.
     """
-    own = figure.facing & (figure.limb == LIMBS.index(name))
-    z = _surface(figure, own, xy)
-    joints = [f"{bone}.{side}" for bone in ("upperarm01", "upperleg01") for side in "LR"]
-    around = figure.facing & np.isin(figure.limb, [0, LIMBS.index(name)])
-    if name == "core":
-        around = figure.facing
-    every = _surface(figure, around, xy)
-    for joint in joints:
-        if joint not in figure.bones or (name != "core" and joint[-1] != name[-1]):
-            continue
-        if name != "core" and joint[5:8] != name[:3]:
-            continue
-        gap = np.linalg.norm(xy - figure.bones[joint], axis=1) / figure.metre
-        share = np.clip(1.5 - gap / 0.06, 0, 1)
-        z = z + share * (every - z)
+    z = _surface(figure, figure.facing & (figure.limb == LIMBS.index(name)), xy)
+    whole = (
+        figure.facing
+        if name == "core"
+        else figure.facing & np.isin(figure.limb, [0, LIMBS.index(name)])
+    )
+    around = _surface(figure, whole, xy)
+    for limb in LIMBS[1:]:
+        if name in ("core", limb):
+            joint = figure.limb_line(limb)[0]
+            gap = np.linalg.norm(xy - joint, axis=1) / figure.metre
+            z = z + np.clip(1.5 - gap / 0.06, 0, 1).astype(np.float32) * (around - z)
     a, b = np.concatenate([faces, np.roll(faces, 1, 1)]).T[:2]
     for _ in range(4):
-        total, count = z.copy(), np.ones(len(z))
+        total, count = z.copy(), np.ones(len(z), np.float32)
         np.add.at(total, a, z[b])
         np.add.at(count, a, 1)
         np.add.at(total, b, z[a])

@@ -96,7 +96,7 @@ def _fingers(image: U8, own: Mask, free: Mask, figure: Figure, name: str) -> Mas
     alike = (np.abs(lab - typical) / spread).max(-1) < 2
     candidate = (alike & free & near & ~own).astype(np.uint8)
     candidate = np.asarray(cv2.morphologyEx(candidate, cv2.MORPH_OPEN, disc(1)), np.uint8)
-    _, pieces = cv2.connectedComponents(candidate | (own & near).astype(np.uint8))
+    _, pieces = cv2.connectedComponents(np.maximum(candidate, (own & near).astype(np.uint8)))
     touching = np.unique(pieces[sample])
     grown = np.isin(pieces, touching[touching > 0]) & (candidate > 0)
     return np.asarray(dilate(grown, max(1, round(_CREASE * figure.metre))) & free)
@@ -114,7 +114,7 @@ def _settle(image: U8, signed: F32, inside: Mask, figure: Figure) -> F32:
     prior = np.clip(0.5 - 0.5 * signed, 0, 1).astype(np.float32)
     between = (np.abs(signed) < 1) & inside
     if not between.any():
-        return prior
+        return np.asarray(prior, np.float32)
     box = box_of(between, 4)
     height, width = between[box].shape
     scale = min(1.0, _WORK / figure.metre)
@@ -123,9 +123,8 @@ def _settle(image: U8, signed: F32, inside: Mask, figure: Figure) -> F32:
     open_ = resized(inside[box].astype(np.uint8), small) > 0
     moving = (guess > 0) & (guess < 1) & open_
     share = walk(resized(image[box], small), guess, moving, open_, pull=0.004, sweeps=_SWEEPS)
-    out = prior
-    out[box] = resized(share, (width, height))
-    return out
+    prior[box] = resized(share, (width, height))
+    return np.asarray(prior, np.float32)
 
 
 def _below(image: U8, free: Mask, figure: Figure, legs: list[str]) -> U8:
@@ -151,7 +150,7 @@ def _below(image: U8, free: Mask, figure: Figure, legs: list[str]) -> U8:
 def _to_line(xy: F32, line: F32) -> F32:
     """Distance f32 (N,) of points to a polyline (4, 2)."""
     parts = [to_segment(xy, line[i], line[i + 1]) for i in range(len(line) - 1)]
-    return np.asarray(np.minimum.reduce(parts), np.float32)
+    return np.asarray(np.min(parts, axis=0), np.float32)
 
 
 def _front_to_back(figure: Figure, names: list[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -55,7 +55,7 @@ def resized(plane: Plane, size: tuple[int, int]) -> Plane:
     """The plane at (width, height): averaged when it shrinks, bilinear when it grows."""
     shrinks = size[0] * size[1] < plane.shape[0] * plane.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(plane, size, interpolation=how), plane.dtype)
+    return cast(Plane, cv2.resize(plane, size, interpolation=how))
 
 
 def box_of(mask: Mask, pad: int) -> Box:
