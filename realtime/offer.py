@@ -78,8 +78,6 @@ def checked_sdp(sdp: str, role: Role) -> str:
         raise OfferError("The offer has a line that is too long or not text.")
     if any(line and not re.match(r"[a-z]=", line) for line in lines):
         raise OfferError("The offer has a line that is not SDP.")
-    if sum(line.startswith("a=candidate:") for line in lines) > MAX_CANDIDATES:
-        raise OfferError(f"The offer has more than {MAX_CANDIDATES} candidates.")
     starts = [k for k, line in enumerate(lines) if line.startswith("m=")]
     if not starts:
         raise OfferError("The offer has no media.")
@@ -87,6 +85,8 @@ def checked_sdp(sdp: str, role: Role) -> str:
         raise OfferError(
             f"The offer has {len(starts)} media sections, wanted at most {MAX_SECTIONS}."
         )
+    if sum(line.startswith("a=candidate:") for line in lines) > MAX_CANDIDATES:
+        raise OfferError(f"The offer has more than {MAX_CANDIDATES} candidates.")
     head = lines[: starts[0]]
     ends = [*starts[1:], len(lines)]
     sections = [lines[a:b] for a, b in zip(starts, ends, strict=True)]

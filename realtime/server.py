@@ -23,13 +23,14 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
 
+from engines.avatar.store import check_name
 from engines.errors import InputError
 from realtime import offer
 from realtime.enrolment import Enrolments
-from realtime.gallery import checked_name
 from realtime.guard import TooLargeError, answer_errors, guard, problem
 from realtime.hub import Hub
 
@@ -39,6 +40,7 @@ PHOTO_HINT = "Send one JPEG, PNG or WebP picture of at most 32 MB."
 WEB = Path(__file__).resolve().parent.parent / "web"
 
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
+PAGES: web.AppKey[Path] = web.AppKey("pages", Path)
 ENROLMENTS: web.AppKey[Enrolments] = web.AppKey("enrolments", Enrolments)
 
 
@@ -47,7 +49,7 @@ def make_app(
 ) -> web.Application:
     """The application. It closes the hub when it ends. pages: the folder of static files."""
     app = web.Application(middlewares=[answer_errors, guard(allow_hosts)])
-    app[HUB] = hub
+    app[HUB], app[PAGES] = hub, pages
     app[ENROLMENTS] = Enrolments(hub.backstage.enroll)
     app.add_routes(
         [
@@ -58,20 +60,12 @@ def make_app(
             web.get("/api/avatars/{name}/thumbnail", get_thumbnail),
             web.delete("/api/avatars/{name}", delete_avatar),
             web.get("/api/jobs/{job}", get_job),
-            web.get("/", lambda _: _page(pages / "index.html")),
+            web.get("/{path:.*}", get_page),
         ]
     )
-    if pages.is_dir():
-        app.router.add_static("/", pages)
     app.on_response_prepare.append(_always_ask)
     app.on_cleanup.append(_close)
     return app
-
-
-async def _page(path: Path) -> web.StreamResponse:
-    if not path.is_file():
-        raise web.HTTPNotFound
-    return web.FileResponse(path)
 
 
 async def _always_ask(request: web.Request, response: web.StreamResponse) -> None:
@@ -81,6 +75,18 @@ async def _always_ask(request: web.Request, response: web.StreamResponse) -> Non
 async def _close(app: web.Application) -> None:
     await app[ENROLMENTS].close()
     await app[HUB].close()
+
+
+async def get_page(request: web.Request) -> web.StreamResponse:
+    folder = request.app[PAGES].resolve()
+    try:
+        page = (folder / (request.match_info["path"] or "index.html")).resolve()
+        found = page.is_relative_to(folder) and page.is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        found = False
+    if not found:
+        raise web.HTTPNotFound
+    return web.FileResponse(page)
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -100,7 +106,7 @@ async def get_avatars(request: web.Request) -> web.Response:
         [
             {
                 "name": card.name,
-                "thumbnail": f"api/avatars/{card.name}/thumbnail",
+                "thumbnail": f"api/avatars/{quote(card.name)}/thumbnail",
                 "warnings": card.warnings,
                 "bundled": card.bundled,
             }
@@ -111,7 +117,7 @@ async def get_avatars(request: web.Request) -> web.Response:
 
 async def get_thumbnail(request: web.Request) -> web.Response:
     hub = request.app[HUB]
-    name = checked_name(request.match_info["name"])
+    name = check_name(request.match_info["name"])
     picture = await hub.help(hub.backstage.gallery.thumbnail, name)
     kind = "image/png" if picture.startswith(b"\x89PNG") else "image/jpeg"
     return web.Response(body=picture, content_type=kind)
@@ -119,7 +125,7 @@ async def get_thumbnail(request: web.Request) -> web.Response:
 
 async def delete_avatar(request: web.Request) -> web.Response:
     hub = request.app[HUB]
-    await hub.help(hub.backstage.gallery.delete, checked_name(request.match_info["name"]))
+    await hub.help(hub.backstage.gallery.delete, check_name(request.match_info["name"]))
     return web.json_response({})
 
 
@@ -129,7 +135,7 @@ async def get_job(request: web.Request) -> web.Response:
 
 async def post_avatar(request: web.Request) -> web.Response:
     hub = request.app[HUB]
-    name = checked_name(request.query.get("name", ""))
+    name = check_name(request.query.get("name", ""))
     cards = await hub.help(hub.backstage.gallery.cards)
     if name.lower() in (card.name.lower() for card in cards):
         return problem(409, f"There is an avatar {name!r} already.", "Choose another name.")

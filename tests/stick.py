@@ -103,3 +103,37 @@ def stick_body(keypoints: Keypoints, px_per_m: float = 300.0) -> tuple[BodyMesh,
         conf=np.ones(len(names), np.float32),
     )
     return body, pose
+
+
+def standing(width: int = 640, height: int = 480) -> Keypoints:
+    """A person of the pencil: stands in the middle, arms a little off the body, all in view."""
+    xy = np.zeros((33, 2), np.float32)
+    xy[0] = [0, -150]
+    xy[1:4] = [[6, -158], [9, -158], [12, -158]]
+    xy[4:7] = [[-6, -158], [-9, -158], [-12, -158]]
+    xy[7:11] = [[20, -152], [-20, -152], [8, -138], [-8, -138]]
+    for side, sign in ((0, 1), (1, -1)):
+        xy[11 + side] = [40 * sign, -110]
+        xy[13 + side] = [55 * sign, -55]
+        xy[15 + side] = [60 * sign, -5]
+        xy[17 + side] = [61 * sign, 14]
+        xy[19 + side] = [58 * sign, 15]
+        xy[21 + side] = [54 * sign, 6]
+        xy[23 + side] = [24 * sign, 0]
+        xy[25 + side] = [26 * sign, 85]
+        xy[27 + side] = [26 * sign, 165]
+        xy[29 + side] = [25 * sign, 172]
+        xy[31 + side] = [32 * sign, 180]
+    world = np.concatenate([xy / 230, np.zeros((33, 1))], 1).astype(np.float32)
+    world[[0, 9, 10], 2] = [-0.10, -0.08, -0.08]
+    world[1:7, 2] = -0.07
+    xy += np.array([width / 2, height / 2], np.float32)
+    return Keypoints(xy, np.zeros(33, np.float32), np.ones(33, np.float32), world)
+
+
+def moved(keypoints: Keypoints, offsets: dict[int, tuple[float, float]]) -> Keypoints:
+    """The same person with some landmarks elsewhere (px)."""
+    xy = keypoints.xy.copy()
+    for point, offset in offsets.items():
+        xy[point] += offset
+    return Keypoints(xy, keypoints.z, keypoints.conf, keypoints.world)

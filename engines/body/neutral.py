@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,9 @@ def mirrored(keypoints: Keypoints, width: int) -> Keypoints:
     return Keypoints(xy, keypoints.z[MIRROR], keypoints.conf[MIRROR], world, keypoints.layout)
 
 
+STEADY = 0.03  # torso lengths: a landmark this near to its neutral has not moved on purpose
+
+
 @dataclass(frozen=True, slots=True)
 class Neutral:
     """xy: f32 (33, 2) px of the performer's picture; conf (33,); world f32 (33, 3) m.
@@ -49,6 +52,18 @@ class Neutral:
     scale: float
     head_scale: float
     unit: float
+
+    def refined(self, keypoints: Keypoints, count: int) -> Neutral:
+        """The mean with one more picture of the same stance, the ``count``-th.
+
+        The landmark network trembles by some pixels; a neutral from one picture would carry that
+        error for good. Landmarks that have moved on purpose are left out.
+        """
+        step = keypoints.xy - self.xy
+        still = (np.linalg.norm(step, axis=1) < STEADY * self.unit)[:, None]
+        share = np.where(still, 1.0 / count, 0.0).astype(np.float32)
+        world = self.world + share * (keypoints.world - self.world)
+        return replace(self, xy=self.xy + share * step, world=world)
 
 
 def calibrate(keypoints: Keypoints, photo: F32) -> Neutral:

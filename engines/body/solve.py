@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.body.filter import smoothing
 from engines.body.head import HEAD_POINTS, head_turn
 from engines.body.kinematics import bone_turns, forward, transform
 from engines.body.motion import Motion, MotionFilter
@@ -29,7 +30,11 @@ LEGS = {"L": (23, 25, 27, 29, 31), "R": (24, 26, 28, 30, 32)}
 # Limits. Angles in radians: a photo has no other side, so nothing turns far out of it.
 HEAD_LIMIT = np.array([0.45, 0.7, 0.6])  # pitch, yaw, roll
 HEAD_STIFFNESS = np.array([0.10, 0.06, 0.01])  # per squared head width: hold of each axis
-TORSO_ROLL, TORSO_YAW = 0.5, 0.5
+TORSO_ROLL, TORSO_YAW, ROOT_ROLL = 0.5, 0.5, 0.2
+TORSO_STRETCH = (0.8, 1.12)
+FOLLOW_HZ = 0.4  # how fast hips that are not seen follow the shoulders sideways
+KNEES = (25, 26)
+STANCE = 10  # pictures from which the neutral is taken, while the performer keeps still
 STILL = 0.012  # torso lengths: smaller trunk and head motion is taken for noise
 LEASH = (0.8, 0.6)  # torso lengths the body may leave its place, sideways and up or down
 STRETCH = (0.35, 1.2)  # shortest and longest a limb is drawn, of its own length
@@ -51,31 +56,35 @@ class BodySolver:
         joints = transform(maps, body.landmark_bones, body.landmarks).astype(np.float64)
         # px throughout: x, y in the photo, z scaled like them
         self._points = joints * camera.scale + np.array([camera.tx, camera.ty, 0.0])
-        self._photo = self._points[:, :2].astype(np.float32) if photo is None else photo
+        self.photo = self._points[:, :2].astype(np.float32) if photo is None else photo
         self._turns = bone_turns(body, reference.rotations).astype(np.float64)
         self._bone = {name: i for i, name in enumerate(body.bone_names)}
         self._unit = float(np.linalg.norm(self._middle(SHOULDERS) - self._middle(HIPS)))
         self._maps = np.empty_like(maps)
         self._motion = MotionFilter()
         self._neutral: Neutral | None = None
+        self._stance = 0  # pictures that the neutral is the mean of
         self._reach: dict[tuple[int, int], float] = {}
         self._limb_weight = {f"{kind}.{side}": 0.0 for kind in ("arm", "leg") for side in "LR"}
         self._head = np.zeros(3)
+        self._hip_follow = self._hip_move = np.zeros(2)
         self._time_s: float | None = None
 
     def calibrate(self, keypoints: Keypoints) -> None:
         """From now on these keypoints mean "as in the photo"."""
-        self._neutral = calibrate(keypoints, self._photo)
+        self._neutral = calibrate(keypoints, self.photo)
+        self._stance = 0
         self._motion.reset()
         self._reach = {}
         self._head = np.zeros(3)
+        self._hip_follow = np.zeros(2)
         for limb in self._limb_weight:
             self._limb_weight[limb] = 0.0
 
     @property
-    def calibrated(self) -> bool:
-        """Whether a neutral is known."""
-        return self._neutral is not None
+    def neutral(self) -> Neutral | None:
+        """What stands for "as in the photo", once known."""
+        return self._neutral
 
     def solve(self, keypoints: Keypoints | None, time_s: float) -> Pose:
         """The pose for this instant; ``keypoints`` None = nobody found in this frame.
@@ -87,12 +96,16 @@ class BodySolver:
                 return self.reference
             self.calibrate(keypoints)
         assert self._neutral is not None
+        if keypoints is not None and self._stance < STANCE:
+            self._stance += 1
+            self._neutral = self._neutral.refined(keypoints, self._stance)
         dt = 1 / 30 if self._time_s is None else min(max(time_s - self._time_s, 1e-3), 0.5)
         self._time_s = time_s
         motion = self._motion.update(keypoints, self._neutral, time_s)
         if motion.presence < 1e-3:
             return self.reference
         state = _Frame(self, motion, self._neutral)
+        self._hip_move = self._anchor(state.offset, motion, dt)
         state.place_trunk()
         self._head = state.place_head(self._head)
         for side, arm in ARMS.items():
@@ -106,6 +119,20 @@ class BodySolver:
 
     def _middle(self, pair: tuple[int, int]) -> F64:
         return np.asarray(middle(self._points, pair), np.float64)
+
+    def _anchor(self, offset: F64, motion: Motion, dt: float) -> F64:
+        """How far the hips are from their place in the photo, px (2,).
+
+        Hips are believed where knees are seen. A webcam shows the hips at its lower edge at best,
+        and they wander as arms pass before them: there they stay, and follow the shoulders
+        sideways only, slowly; the spine does the rest.
+        """
+        seen = _ramp(float(motion.conf[list(KNEES)].min()), 0.4, 0.7)
+        shoulders = np.array([float(middle(offset, SHOULDERS)[0]), 0.0])
+        follow = float(smoothing(FOLLOW_HZ, dt))
+        kept = self._hip_follow + follow * (shoulders - self._hip_follow)
+        self._hip_follow = kept
+        return np.asarray(seen * middle(offset, HIPS) + (1 - seen) * kept)
 
     def _weight(self, limb: str, motion: Motion, joints: tuple[int, ...], dt: float) -> float:
         """How far a limb follows what is seen of it (1) or rests as in the photo (0), eased."""
@@ -196,30 +223,24 @@ class _Frame:
     def place_trunk(self) -> None:
         """Root, spine: lean and roll in the picture, a little yaw, and the place in the frame."""
         s = self.s
-        hips_seen = _ramp(float(self.conf[list(HIPS)].min()), 0.4, 0.75)
         shoulder_move = middle(self.offset, SHOULDERS)
-        hip_move = hips_seen * middle(self.offset, HIPS) + (1 - hips_seen) * shoulder_move
+        hip_move = s._hip_move
         across = s._points[SHOULDERS[0], :2] - s._points[SHOULDERS[1], :2]
         across_now = across + self.offset[SHOULDERS[0]] - self.offset[SHOULDERS[1]]
-        shoulder_roll = _angle(across, across_now)
         up = (s._middle(SHOULDERS) - s._middle(HIPS))[:2]
         up_now = up + shoulder_move - hip_move
-        lean = _angle(up, up_now)
         # A chain that bends evenly by b moves its end as a turn by b / 2 would.
-        roll = hips_seen * float(np.clip(2 * lean - shoulder_roll, -0.2, 0.2))
-        top = float(np.clip(shoulder_roll, -TORSO_ROLL, TORSO_ROLL))
+        top = float(np.clip(_angle(across, across_now), -TORSO_ROLL, TORSO_ROLL))
+        roll = float(np.clip(2 * _angle(up, up_now) - top, -ROOT_ROLL, ROOT_ROLL))
         yaw = self._yaw(across, across_now)
         for i, name in enumerate(("root", *SPINE)):
             share = i / len(SPINE)
             turn = np.array([0.0, 0.0, roll + (top - roll) * share])
             self.turn(name, about(turn) @ about(np.array([0.0, yaw * (0.3 + 0.7 * share), 0.0])))
         tall = np.linalg.norm(up_now) / max(float(np.linalg.norm(up)), 1.0)
-        self.lengthen(SPINE, float(np.clip(1 + hips_seen * (tall - 1), 0.8, 1.12)))
+        self.lengthen(SPINE, float(np.clip(tall, *TORSO_STRETCH)))
         self.refresh()
-        # The anchor: hips where they are seen, shoulders otherwise.
-        hips, shoulders = self._error(HIPS, hip_move), self._error(SHOULDERS, shoulder_move)
-        slip = hips_seen * hips + (1 - hips_seen) * shoulders
-        moved = self.root[:2] - s.reference.root[:2] + slip / self.scale
+        moved = self.root[:2] - s.reference.root[:2] + self._error(HIPS, hip_move) / self.scale
         limit = np.array(LEASH) * s._unit / self.scale
         self.root[:2] = s.reference.root[:2] + limit * np.tanh(moved / limit)
         self.leash = (self.root[:2] - s.reference.root[:2] - moved) * self.scale

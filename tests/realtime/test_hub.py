@@ -2,31 +2,382 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from realtime.hub import Hub
-from tests.fakes import COLOURS, fake_backstage
-from tests.realtime.peers import Camera, client, near, until
+from engines.errors import BusyError
+from engines.types import U8, Avatar, Frame
+from realtime import peer, session
+from realtime.gallery import MissingError
+from realtime.hub import Backstage, Hub
+from realtime.mark import read_mark, write_mark
+from realtime.offer import Offer, OfferError
+from tests.fakes import COLOURS, FakeGallery, FakePuppet, fake_backstage
+from tests.realtime.peers import CAMERA, Camera, Client, client, near, until
 
 
 @pytest.fixture
-async def hub() -> AsyncIterator[Hub]:
-    hub = Hub(fake_backstage())
+def puppets() -> list[FakePuppet]:
+    return []
+
+
+@pytest.fixture
+def backstage(puppets: list[FakePuppet]) -> Backstage:
+    return fake_backstage(160, puppets)
+
+
+@pytest.fixture
+async def hub(backstage: Backstage) -> AsyncIterator[Hub]:
+    hub = Hub(backstage)
     yield hub
     await hub.close()
 
 
-async def test_frames_flow_both_ways(hub: Hub) -> None:
+def no_camera_pixel(client: Client) -> bool:
+    """Whether nothing that was received has the camera's colour."""
+    assert client.images
+    images = np.stack([image for _, image in client.images]).astype(np.int16)
+    return bool(np.abs(images - CAMERA).max(axis=-1).min() > 60)
+
+
+# --- pictures -------------------------------------------------------------------------------
+
+
+async def test_frames_flow_both_ways(hub: Hub, puppets: list[FakePuppet]) -> None:
     async with client(hub, Camera()) as performer:
         await until(lambda: len(performer.images) > 10)
         assert near(performer.colour, COLOURS["red"])
-        assert performer.images[-1][1].shape == (64, 64, 3)
+        assert performer.images[-1][1].shape == (160, 160, 3)
         await until(lambda: performer.told("stats"))
         stats = performer.told("stats")[0]
         assert stats["fps_in"] > 5
         assert stats["backend"] == "fake"
+        assert stats["tracking"] is True
         assert set(stats["stages"]["paint"]) == {"p50", "p95", "p99"}
+        assert hub.health()["sessions"] == 1
+        assert no_camera_pixel(performer)
     await until(lambda: not hub.sessions)
+    await until(lambda: puppets[0].closed)
+    assert puppets[0].threads == {"compute"}
     assert hub.health()["sessions"] == 0
+
+
+async def test_before_any_camera_frame_the_still_is_shown(
+    hub: Hub, puppets: list[FakePuppet]
+) -> None:
+    async with client(hub, Camera(fps=0.01), avatar="blue") as performer:
+        await until(lambda: performer.images)
+        first = performer.images[0][1]
+        assert near(performer.colour, COLOURS["blue"])
+        assert first.shape == (160, 160, 3)
+        performer.send(type="avatar", name="green")  # and a change is seen without a camera
+        await until(lambda: near(performer.colour, COLOURS["green"]))
+        assert puppets[0].frames <= 1
+
+
+async def test_a_slow_puppet_drops_frames_and_stays_new(
+    hub: Hub, puppets: list[FakePuppet]
+) -> None:
+    sent_s: list[float] = []
+
+    def draw(image: U8, k: int) -> None:
+        write_mark(image, k)
+        sent_s.append(time.monotonic())
+
+    async with client(hub, Camera(fps=40, size=(320, 240), draw=draw)) as performer:
+        await until(lambda: performer.told("hello"))
+        puppets[0].work_s = 0.1  # a quarter of what comes can be worked on
+        performer.send(type="mark", on=True)
+        await asyncio.sleep(1.0)
+        seen_from = len(performer.images)
+        await asyncio.sleep(1.5)
+        marks = [(at, read_mark(image)) for at, image in performer.images[seen_from:]]
+        ages = [at - sent_s[mark] for at, mark in marks if mark is not None]
+        assert len(ages) > 4
+        # Newest wins: a queue would be more than a second old by now, and growing.
+        assert max(ages) < 1.0
+        assert performer.told("stats")[-1]["dropped"] > 20
+
+
+async def test_marks_go_to_the_performer_who_asked_only(hub: Hub) -> None:
+    def draw(image: U8, k: int) -> None:
+        write_mark(image, 1234)
+
+    def marks(peer: Client) -> set[int | None]:
+        return {read_mark(image) for _, image in peer.images}
+
+    async with (
+        client(hub, Camera(size=(320, 240), draw=draw)) as performer,
+        client(hub, session=performer.session) as viewer,
+    ):
+        await until(lambda: len(performer.images) > 5 and performer.told("hello"))
+        assert marks(performer) == {None}
+        performer.send(type="mark", on=True)
+        await until(lambda: 1234 in marks(performer))
+        await until(lambda: len(viewer.images) > 10)
+        assert marks(viewer) == {None}
+
+
+async def test_a_failing_puppet_shows_the_last_good_picture(
+    hub: Hub, puppets: list[FakePuppet]
+) -> None:
+    async with client(hub, Camera()) as performer:
+        await until(lambda: len(performer.images) > 5 and performer.told("hello"))
+        puppets[0].fail = RuntimeError("secret details")
+        failing_from = len(performer.images)
+        await until(lambda: len(performer.images) > failing_from + 10)
+        assert near(performer.colour, COLOURS["red"])
+        puppets[0].fail = None
+        await until(lambda: performer.told("stats"))
+        (message,) = performer.told("message")  # one, though many frames failed
+        assert message["level"] == "error"
+        assert "secret" not in str(performer.messages)
+        assert performer.told("stats")[-1]["failures"] >= 5
+        worked = puppets[0].frames
+        await until(lambda: puppets[0].frames > worked + 5)
+        assert no_camera_pixel(performer)
+
+
+async def test_the_cameras_own_picture_is_never_passed_on(
+    hub: Hub, puppets: list[FakePuppet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leak(self: FakePuppet, frame: Frame) -> Frame:
+        self.frames += 1
+        return frame if self.frames % 2 else frame.with_image(frame.image[:, ::-1])
+
+    monkeypatch.setattr(FakePuppet, "process", leak)
+    async with client(hub, Camera()) as performer:
+        await until(lambda: puppets[0].frames > 10 and len(performer.images) > 5)
+        assert near(performer.colour, COLOURS["red"])
+        assert no_camera_pixel(performer)
+
+
+# --- control --------------------------------------------------------------------------------
+
+
+async def test_the_avatar_changes_behind_the_running_picture(
+    hub: Hub, backstage: Backstage
+) -> None:
+    assert isinstance(backstage.gallery, FakeGallery)
+    async with client(hub, Camera()) as performer:
+        await until(lambda: len(performer.images) > 5 and performer.told("hello"))
+        assert performer.told("hello")[0]["avatar"] == "red"
+        backstage.gallery.load_s = 0.3
+        performer.send(type="avatar", name="green")
+        await until(lambda: performer.told("avatar"))
+        before = len(performer.images)
+        await until(lambda: near(performer.colour, COLOURS["green"]))
+        assert len(performer.images) > before + 3  # the picture ran on while it loaded
+        await until(lambda: len(performer.told("avatar")) == 2)
+        assert [m["state"] for m in performer.told("avatar")] == ["loading", "ready"]
+        performer.send(type="avatar", name="nobody")
+        await until(lambda: performer.told("message"))
+        assert performer.told("message")[0]["text"] == "There is no avatar 'nobody'."
+        assert near(performer.colour, COLOURS["green"])
+
+
+async def test_controls_reach_the_puppet(hub: Hub, puppets: list[FakePuppet]) -> None:
+    async with client(hub, Camera()) as performer:
+        await until(lambda: performer.told("hello"))
+        assert performer.told("hello")[0]["session"] == performer.session
+        performer.send(type="mirror", on=True)
+        performer.send(type="background", value="#00ff00")
+        performer.send(type="calibrate")
+        performer.send(type="ping", id=[1, 2])
+        await until(lambda: puppets[0].calibrations)
+        assert puppets[0].mirror
+        assert puppets[0].background == "#00ff00"
+        await until(lambda: performer.told("pong"))
+        assert performer.told("pong") == [{"type": "pong", "id": [1, 2]}]
+        performer.send(type="dance")
+        await until(lambda: performer.told("message"))
+        assert performer.told("message")[0]["level"] == "warning"
+
+
+# --- viewers --------------------------------------------------------------------------------
+
+
+async def test_viewers_join_late_plain_and_packed(hub: Hub) -> None:
+    async with client(hub, Camera(), avatar="blue") as performer:
+        await until(lambda: len(performer.images) > 5 and performer.told("hello"))
+        performer.send(type="background", value="none")
+        async with client(hub) as plain, client(hub, alpha=True) as packed:
+            assert plain.session == performer.session  # without a name: the newest
+            await until(lambda: len(plain.images) > 5 and len(packed.images) > 5)
+            assert hub.health()["viewers"] == 2
+            image = plain.images[-1][1]
+            assert image.shape == (160, 160, 3)
+            assert image[40, 20].max() < 20  # black where transparent
+            image = packed.images[-1][1]
+            assert image.shape == (320, 160, 3)
+            assert near(packed_at(image, 40, 80), COLOURS["blue"])
+            assert near(packed_at(image, 40, 36), COLOURS["blue"])  # continued past the edge
+            assert near(packed_at(image, 200, 80), (255, 255, 255))
+            assert near(packed_at(image, 200, 20), (0, 0, 0))
+            assert no_camera_pixel(plain)
+        await until(lambda: hub.health()["viewers"] == 0)
+        assert hub.sessions
+
+
+def packed_at(image: U8, y: int, x: int) -> tuple[int, int, int]:
+    r, g, b = image[y, x]
+    return int(r), int(g), int(b)
+
+
+async def test_a_performance_outlives_a_reload_for_its_viewers(
+    hub: Hub, puppets: list[FakePuppet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LINGER_S", 1.0)
+    async with (
+        client(hub, Camera(), session="my-session") as performer,
+        client(hub, session="my-session") as viewer,
+    ):
+        await until(lambda: performer.images and viewer.images)
+        await performer.close()
+        async with client(hub, Camera(), session="my-session") as again:
+            await until(lambda: len(again.images) > 3)
+            assert len(puppets) == 1  # the same performance
+            await asyncio.sleep(1.2)
+            assert not viewer.ended
+        await until(lambda: not hub.sessions)  # nobody came back
+        await until(lambda: viewer.ended)
+    await until(lambda: puppets[0].closed)
+
+
+async def test_too_many_viewers(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MAX_VIEWERS", 0)
+    async with client(hub, Camera()):
+        with pytest.raises(BusyError, match="no room"):
+            async with client(hub):
+                pass
+
+
+async def test_nothing_to_watch(hub: Hub) -> None:
+    with pytest.raises(MissingError, match="no performance"):
+        async with client(hub):
+            pass
+    with pytest.raises(MissingError, match="not begun"):
+        async with client(hub, session="somebody-else"):
+            pass
+
+
+# --- coming and going -----------------------------------------------------------------------
+
+
+async def test_a_second_page_takes_the_first_ones_place(
+    hub: Hub, puppets: list[FakePuppet]
+) -> None:
+    async with client(hub, Camera(), session="my-session") as first:
+        await until(lambda: first.images)
+        async with client(hub, Camera(), session="my-session") as second:
+            await until(lambda: second.images and first.connection.connectionState == "closed")
+            assert len(puppets) == 1
+            assert hub.health()["sessions"] == 1
+
+
+async def test_a_vanished_peer_is_cleaned_up(hub: Hub, puppets: list[FakePuppet]) -> None:
+    async with client(hub, Camera()) as performer:
+        await until(lambda: len(performer.images) > 3)
+        # No goodbye: the sockets go deaf and dumb.
+        transport = performer.connection.getSenders()[0].transport.transport
+        for protocol in transport._connection._protocols:
+            protocol.transport.abort()
+        await until(lambda: not hub.sessions, 10)
+        await until(lambda: puppets[0].closed)
+        assert hub.health()["sessions"] == 0
+
+
+async def test_a_peer_that_never_connects_is_given_up(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer, "CONNECT_S", 0.2)
+    never = Client(Camera())
+    body = {"sdp": await never.offer(), "type": "offer"}
+    await hub.answer(Offer.parse(body))
+    assert len(hub.sessions) == 1
+    await until(lambda: not hub.sessions)
+    await never.close()
+
+
+async def test_full_is_said_and_ends(backstage: Backstage) -> None:
+    hub = Hub(backstage, capacity=1)
+    async with client(hub, Camera()) as performer:
+        await until(lambda: performer.images)
+        assert hub.health()["capacity"] == 1
+        with pytest.raises(BusyError, match="full"):
+            async with client(hub, Camera()):
+                pass
+        assert hub.health()["sessions"] == 1
+    await until(lambda: not hub.sessions)
+    async with client(hub, Camera()) as performer:
+        await until(lambda: performer.images)
+    await hub.close()
+
+
+async def test_two_performances_do_not_mix(hub: Hub, puppets: list[FakePuppet]) -> None:
+    async with (
+        client(hub, Camera(), avatar="red") as red,
+        client(hub, Camera(), avatar="blue") as blue,
+    ):
+        await until(lambda: len(red.images) > 8 and len(blue.images) > 8)
+        assert near(red.colour, COLOURS["red"])
+        assert near(blue.colour, COLOURS["blue"])
+        assert puppets[0].threads == puppets[1].threads == {"compute"}
+
+
+async def test_what_cannot_begin_leaves_nothing_behind(
+    hub: Hub, backstage: Backstage, puppets: list[FakePuppet]
+) -> None:
+    with pytest.raises(MissingError, match="nobody"):
+        async with client(hub, Camera(), avatar="nobody"):
+            pass
+
+    def broken(avatar: Avatar) -> FakePuppet:
+        raise RuntimeError("no memory")
+
+    hub.backstage = replace(backstage, make_puppet=broken)
+    with pytest.raises(RuntimeError, match="no memory"):
+        async with client(hub, Camera()):
+            pass
+    hub.backstage = backstage
+
+    peer = Client(Camera())
+    sdp = re.sub(r"profile-level-id=42", "profile-level-id=64", await peer.offer())
+    sdp = sdp.replace("VP8/90000", "AV1/90000")  # nothing left that we could send
+    await peer.close()
+    with pytest.raises(OfferError, match="cannot be read"):
+        await hub.answer(Offer.parse({"sdp": sdp, "type": "offer"}))
+
+    await until(lambda: puppets[0].closed)
+    assert not hub.sessions
+    assert hub.health()["sessions"] == 0
+
+
+async def test_h264_is_answered_first_vp8_where_there_is_nothing_else(hub: Hub) -> None:
+    peer = Client(Camera())
+    offered = await peer.offer()
+    for sdp, wanted in (
+        (offered, "H264"),
+        (offered.replace("H264/90000", "AV1/90000"), "VP8"),
+    ):
+        answer, _ = await hub.answer(Offer.parse({"sdp": sdp, "type": "offer"}))
+        first = re.search(r"m=video \d+ \S+ (\d+)", answer)
+        assert first is not None
+        assert f"a=rtpmap:{first[1]} {wanted}/90000" in answer
+        assert "x-google-start-bitrate=1500" in answer
+    await peer.close()
+
+
+async def test_sound_is_not_taken(hub: Hub) -> None:
+    peer = Client(Camera())
+    peer.connection.addTransceiver("audio")
+    answer, _ = await hub.answer(Offer.parse({"sdp": await peer.offer(), "type": "offer"}))
+    audio = answer[answer.index("m=audio") :]
+    assert "a=inactive" in audio[: audio.find("m=", 2)]
+    await peer.close()

@@ -84,9 +84,12 @@ async def test_many_threads_lose_only_what_is_counted() -> None:
             taken += 1
 
     taking = asyncio.create_task(take())
-    threads = [
-        threading.Thread(target=lambda: [box.put(k) for k in range(200)] and None) for _ in range(4)
-    ]
+
+    def put() -> None:
+        for k in range(200):
+            box.put(k)
+
+    threads = [threading.Thread(target=put) for _ in range(4)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):

@@ -36,8 +36,12 @@ def worker() -> Iterator[Worker]:
 def test_steppers_take_turns(worker: Worker) -> None:
     log: list[str] = []
     a, b = Steps("a", 3, log), Steps("b", 3, log)
-    worker.submit(lambda: (worker.add(a), worker.add(b))).result(2)
-    worker.wake()
+
+    def add_both() -> None:
+        worker.add(a)
+        worker.add(b)
+
+    worker.submit(add_both).result(2)
     while a.frames or b.frames:
         worker.submit(lambda: None).result(2)
     assert log == ["a", "b", "a", "b", "a", "b"]

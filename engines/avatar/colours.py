@@ -1,0 +1,162 @@
+"""Colours: what the body's surface looks like where the photo does not show it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from engines.avatar.figure import LIMBS, Figure
+from engines.avatar.weights import head_circle
+from engines.types import F32, U8, BodyMesh, Layer
+
+_MARGIN = 0.03  # m inside the frame where the surface still goes on beneath a cropped layer
+_TROUSERS = np.array([62, 66, 78], np.float32)  # where no leg is seen at all
+_SHOES = np.array([52, 48, 46], np.float32)
+_THERE = 0.35  # share of a part that its layer must cover
+_SKIN = 18.0  # CIELAB a, b: a hand's colour farther from the face's is a sleeve's or a thing's
+_SPREAD = 400  # steps that a colour may travel over the surface
+
+
+def body_colours(
+    image: U8, alpha: U8, labels: U8, figure: Figure, body: BodyMesh, layers: tuple[Layer, ...]
+) -> U8:
+    """Colour of each body vertex, u8 (V, 4): alpha 255 where the surface is only inferred.
+
+    Inferred is what lies outside the frame, and what another limb hides without a layer that
+    completes it. A garment goes on along its limb: colours spread over the surface from what the
+    photo shows, or from the other side of the body; hands and face keep to skin.
+    """
+    inside = _in_frame(figure, alpha.shape, 0.0)
+    column = np.clip(figure.surface[:, 0].astype(int), 0, alpha.shape[1] - 1)
+    row = np.clip(figure.surface[:, 1].astype(int), 0, alpha.shape[0] - 1)
+    label = labels[row, column]
+    # a limb that could not be told apart was left in the trunk
+    apart = np.isin(figure.limb, [LIMBS.index(layer.name) for layer in layers])
+    own = (alpha[row, column] > 250) & (label == np.where(apart, figure.limb, 0))
+    seen = inside & figure.facing & own
+    colour = image[row, column].astype(np.float32)
+    group = _groups(body)
+    skin = skin_colour(image, alpha, figure)
+    seen &= (group != "hand") | _like(colour, skin)
+    known = _mirrored(body, colour, seen)
+    for name in np.unique(group):
+        where = group == name
+        if (known & where).any():
+            continue
+        default = {"hand": skin, "foot": _SHOES, "leg": _TROUSERS}.get(str(name))
+        if default is not None:
+            colour[where] = default * _shade(figure)[where, None]
+            known |= where
+    colour = _spread(body, group, colour, known)
+    out = np.empty((len(colour), 4), np.uint8)
+    out[:, :3] = np.clip(np.rint(colour), 0, 255)
+    out[:, 3] = np.where(_inferred(figure, body, alpha, label, row, column, layers), 255, 0)
+    return out
+
+
+def skin_colour(image: U8, alpha: U8, figure: Figure) -> F32:
+    """The face's median colour, f32 (3,); a middle skin tone where no face is in the frame."""
+    (x, y), radius = head_circle(figure)
+    height, width = alpha.shape
+    rows, columns = np.mgrid[:height, :width]
+    face = ((columns - x) ** 2 + (rows - y) ** 2 < (0.7 * radius) ** 2) & (alpha > 250)
+    if face.sum() < 16:
+        return np.array([200, 160, 135], np.float32)
+    return np.median(image[face], 0).astype(np.float32)
+
+
+def _like(colour: F32, skin: F32) -> NDArray[np.bool_]:
+    """Which colours f32 (N, 3) have the hue of ``skin``, whatever the light."""
+    both = np.concatenate([colour, skin[None]])[None] / 255
+    lab = cv2.cvtColor(both.astype(np.float32), cv2.COLOR_RGB2LAB)[0]
+    return np.asarray(np.linalg.norm(lab[:-1, 1:] - lab[-1, 1:], axis=1) < _SKIN)
+
+
+def _inferred(
+    figure: Figure,
+    body: BodyMesh,
+    alpha: U8,
+    label: U8,
+    row: NDArray[np.intp],
+    column: NDArray[np.intp],
+    layers: tuple[Layer, ...],
+) -> NDArray[np.bool_]:
+    outside = ~_in_frame(figure, alpha.shape, _MARGIN)
+    covered = np.zeros(len(row), bool)
+    for layer in layers:
+        x, y = column - layer.origin[0], row - layer.origin[1]
+        height, width = layer.texture.shape[:2]
+        within = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        shown = np.zeros(len(row), bool)
+        shown[within] = layer.texture[y[within], x[within], 3] > 0
+        covered |= shown & (figure.limb == LIMBS.index(layer.name))
+    # a part of which a good share is in the picture is all there: no second one beneath it
+    share = np.bincount(body.parts, covered) / np.maximum(np.bincount(body.parts), 1)
+    missing = share[body.parts] < _THERE
+    apart = np.isin(figure.limb, [LIMBS.index(layer.name) for layer in layers])
+    behind = (alpha[row, column] > 250) & (~apart | (label != figure.limb)) & ~covered & missing
+    # the trunk is one piece in the photo: what its layer does not cover was never there
+    return outside | (behind & (figure.limb != 0))
+
+
+def _in_frame(figure: Figure, shape: tuple[int, ...], inset: float) -> NDArray[np.bool_]:
+    x, y = figure.surface[:, 0], figure.surface[:, 1]
+    edge = inset * figure.metre
+    return np.asarray((x >= edge) & (y >= edge) & (x < shape[1] - edge) & (y < shape[0] - edge))
+
+
+def _groups(body: BodyMesh) -> NDArray[np.str_]:
+    """What shares a garment: hands, feet, legs, head, and trunk with arms."""
+    of_part = []
+    for name in body.part_names:
+        base = name.partition(".")[0]
+        of_part.append(
+            {"upper_leg": "leg", "lower_leg": "leg", "torso": "top", "upper_arm": "top",
+             "lower_arm": "top"}.get(base, base)
+        )  # fmt: skip
+    return np.array(of_part)[body.parts]
+
+
+def _mirrored(body: BodyMesh, colour: F32, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Take unseen colours from the seen other side, in place; what is known after that."""
+    flip = np.array([-1, 1, 1], np.float32)
+    gap, twin = cKDTree(body.rest).query(body.rest * flip)
+    borrowed = ~seen & seen[twin] & (gap < 0.02)
+    colour[borrowed] = colour[twin[borrowed]]
+    return np.asarray(seen | borrowed)
+
+
+def _spread(body: BodyMesh, group: NDArray[np.str_], colour: F32, known: NDArray[np.bool_]) -> F32:
+    """Let known colours travel over the surface, inside their group, nearest first."""
+    count = len(colour)
+    edges = np.concatenate([body.faces[:, [0, 1]], body.faces[:, [1, 2]], body.faces[:, [2, 0]]])
+    edges = edges[group[edges[:, 0]] == group[edges[:, 1]]]
+    both = np.concatenate([edges, edges[:, ::-1]])
+    ones = np.ones(len(both), np.float32)
+    links = sp.coo_matrix((ones, (both[:, 0], both[:, 1])), shape=(count, count)).tocsr()
+    links.data[:] = 1
+    current = np.where(known[:, None], colour, 0)
+    reached = known.astype(np.float32)
+    for _ in range(_SPREAD):
+        total = links @ reached
+        new = (reached == 0) & (total > 0)
+        if not new.any():
+            break
+        current[new] = (links @ (current * reached[:, None]))[new] / total[new, None]
+        reached[new] = 1
+    if (reached == 0).any() and known.any():
+        current[reached == 0] = np.median(colour[known], 0)
+    degree = np.maximum(np.asarray(links.sum(1)).ravel(), 1)[:, None]
+    for _ in range(12):
+        current = np.where(
+            known[:, None], current, 0.5 * current + 0.5 * (links @ current) / degree
+        )
+    return np.asarray(current, np.float32)
+
+
+def _shade(figure: Figure) -> F32:
+    """Soft light from the camera, f32 (V,): a flat colour alone would hide fingers."""
+    return np.where(figure.facing, 1.0, 0.8).astype(np.float32)

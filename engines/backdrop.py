@@ -1,0 +1,103 @@
+"""What lies behind the avatar: the photo's own background, blur, a colour, a picture, nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numba
+import numpy as np
+
+from engines.errors import InputError
+from engines.render import View
+from engines.types import F32, U8, Avatar
+
+
+class Backdrop:
+    """Lays the person over a background of the output's size; ``spec`` is one of
+
+    ``photo``, ``blur``, ``none`` (transparent), ``#rrggbb``, or the path of a picture, which is
+    scaled to cover the output. Raises InputError for anything else.
+    """
+
+    def __init__(self, avatar: Avatar, size: tuple[int, int], view: View, spec: str) -> None:
+        self.spec = spec
+        self._picture = _picture(avatar, size, view, spec)
+        self._out: U8 = np.zeros((size[1], size[0], 4), np.uint8)
+
+    def under(self, person: F32) -> U8:
+        """The finished frame, u8 (H, W, 4) straight RGBA, in a buffer that the next call reuses.
+
+        person: f32 (H, W, 4) premultiplied RGBA 0..255.
+        """
+        if self._picture is None:
+            straighten(person, self._out)
+        else:
+            composite(person, self._picture, self._out)
+        return self._out
+
+
+@numba.njit(cache=True, nogil=True)
+def composite(person: F32, background: U8, out: U8) -> None:
+    """out = person + background * (1 - alpha), opaque; person f32 premultiplied 0..255."""
+    height, width = background.shape[0], background.shape[1]
+    for y in range(height):
+        for x in range(width):
+            rest = np.float32(1) - person[y, x, 3] / np.float32(255)
+            for k in range(3):
+                value = person[y, x, k] + rest * background[y, x, k] + np.float32(0.5)
+                out[y, x, k] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+            out[y, x, 3] = 255
+
+
+@numba.njit(cache=True, nogil=True)
+def straighten(person: F32, out: U8) -> None:
+    """Premultiplied f32 to straight u8 RGBA."""
+    height, width = out.shape[0], out.shape[1]
+    for y in range(height):
+        for x in range(width):
+            alpha = person[y, x, 3]
+            gain = np.float32(255) / alpha if alpha > np.float32(0.5) else np.float32(0)
+            for k in range(3):
+                value = person[y, x, k] * gain + np.float32(0.5)
+                out[y, x, k] = np.uint8(min(value, np.float32(255)))
+            out[y, x, 3] = np.uint8(min(alpha + np.float32(0.5), np.float32(255)))
+
+
+def _picture(avatar: Avatar, size: tuple[int, int], view: View, spec: str) -> U8 | None:
+    if spec == "none":
+        return None
+    width, height = size
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", spec):
+        colour = tuple(int(spec[i : i + 2], 16) for i in (1, 3, 5))
+        return np.full((height, width, 3), colour, np.uint8)
+    if spec in ("photo", "blur"):
+        place = np.array([[view.scale, 0, view.dx], [0, view.scale, view.dy]], np.float64)
+        place[:, 2] += 0.5 * view.scale - 0.5  # OpenCV counts pixel centres as whole numbers
+        quality = cv2.INTER_AREA if view.scale < 1 else cv2.INTER_LINEAR
+        photo = cv2.warpAffine(
+            avatar.background, place, size, flags=quality, borderMode=cv2.BORDER_REFLECT_101
+        )
+        return np.asarray(cv2.GaussianBlur(photo, (0, 0), width / 40) if spec == "blur" else photo)
+    return _cover(Path(spec), size)
+
+
+def _cover(path: Path, size: tuple[int, int]) -> U8:
+    if not path.is_file():
+        raise InputError(
+            f"background: got {str(path)!r}, which is no file",
+            "wanted photo, blur, none, #rrggbb or the path of a picture",
+        )
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f"background: {path.name} is not a readable picture", "give a PNG or JPEG")
+    height, width = picture.shape[:2]
+    scale = max(size[0] / width, size[1] / height)
+    big = cv2.resize(
+        picture, (max(size[0], round(width * scale)), max(size[1], round(height * scale))),
+        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+    )  # fmt: skip
+    top, left = (big.shape[0] - size[1]) // 2, (big.shape[1] - size[0]) // 2
+    crop = big[top : top + size[1], left : left + size[0]]
+    return np.ascontiguousarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB))

@@ -1,0 +1,131 @@
+"""Everybody in a photo, with masks: what enrolment looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from engines.keypoints.carried import open_model
+from engines.keypoints.detector import Detector, sigmoid
+from engines.keypoints.landmarks import SIZE, Landmarker, Reading
+from engines.keypoints.region import Region
+from engines.types import F32, U8, Keypoints, check
+
+MIN_SCORE = 0.5
+FAINT_SCORE = 0.3  # of a detection that the landmarks must confirm: people in a group score low
+SAME_FACE = 0.08  # of the region's side: nearer faces are one person's
+FACE = slice(0, 11)  # landmarks
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1 px; may reach out of the image
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """keypoints in image px; mask: f32 (H, W) 0..1; box: f32 (4,) x0, y0, x1, y1 px around
+    the mask, inside the image; score: 0..1, how surely this is a person."""
+
+    keypoints: Keypoints
+    mask: F32
+    box: F32
+    score: float
+
+    def __post_init__(self) -> None:
+        check("Person.mask", self.mask, np.float32, (None, None))
+        check("Person.box", self.box, np.float32, (4,))
+
+
+def find_people(image: U8, threads: int = 2) -> list[Person]:
+    """People in ``image`` u8 (H, W, 3) RGB, largest mask first; empty where there is nobody.
+
+    The image is looked at as it is and from twice as far (a face may fill it), and where that
+    shows nobody, in overlapping quarters (a person may be small in it).
+    Raises ModelError when a model file is missing or altered.
+    """
+    check("image", image, np.uint8, (None, None, 3))
+    height, width = image.shape[:2]
+    with (
+        open_model("pose_detection", threads=threads) as detection,
+        open_model("pose_landmark_mask", threads=threads) as landmark,
+    ):
+        detector, landmarker = Detector(detection), Landmarker(landmark)
+        found = (
+            _look(image, whole(height, width), FAINT_SCORE, detector, landmarker)
+            or _look(image, quarters(height, width), MIN_SCORE, detector, landmarker)
+        )  # fmt: skip
+    people = [_person(image, region, reading) for region, reading in _distinct(found)]
+    people = [person for person in people if person.mask.max() > 0.5]
+    return sorted(people, key=lambda person: -float(person.mask.sum()))
+
+
+def whole(height: int, width: int) -> list[Box]:
+    """The image, and the image from twice as far."""
+    return [
+        (0, 0, width, height),
+        (-width // 2, -height // 2, width + width // 2, height + height // 2),
+    ]
+
+
+def quarters(height: int, width: int) -> list[Box]:
+    """Four corners of the image, each 5/8 of its size."""
+    w, h = max(1, width * 5 // 8), max(1, height * 5 // 8)
+    return [(x, y, x + w, y + h) for y in (0, height - h) for x in (0, width - w)]
+
+
+def _look(
+    image: U8, boxes: list[Box], min_score: float, detector: Detector, landmarker: Landmarker
+) -> list[tuple[Region, Reading]]:
+    """Readings of all that the detector sees in ``boxes``; one person may have several."""
+    found = []
+    for x0, y0, x1, y1 in boxes:
+        for detection in detector.detect(_cut(image, x0, y0, x1, y1), min_score):
+            seen = detection.region
+            region = Region(seen.x + x0, seen.y + y0, seen.side, seen.rotation)
+            for _ in range(2):  # again where the landmarks say the person is
+                reading = landmarker.read(image, region)
+                if reading.score < MIN_SCORE:
+                    break
+                found.append((region, reading))
+                region = reading.next_region
+    return found
+
+
+def _distinct(found: list[tuple[Region, Reading]]) -> list[tuple[Region, Reading]]:
+    """The best reading of each face."""
+    kept: list[tuple[Region, Reading]] = []
+    for region, reading in sorted(found, key=lambda pair: -quality(pair[1])):
+        face = reading.keypoints.xy[FACE].mean(axis=0)
+        others = [(r.side, other.keypoints.xy[FACE].mean(axis=0)) for r, other in kept]
+        if all(np.hypot(*(face - at)) > SAME_FACE * max(region.side, side) for side, at in others):
+            kept.append((region, reading))
+    return kept
+
+
+def quality(reading: Reading) -> float:
+    """0..1: sure to be a person, and with many points seen."""
+    return reading.score * float(reading.keypoints.conf.mean())
+
+
+def _cut(image: U8, x0: int, y0: int, x1: int, y1: int) -> U8:
+    """The box out of the image, black where it reaches out."""
+    height, width = image.shape[:2]
+    out = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    out[top - y0 : bottom - y0, left - x0 : right - x0] = image[top:bottom, left:right]
+    return out
+
+
+def _person(image: U8, region: Region, reading: Reading) -> Person:
+    if reading.mask is None:
+        raise ValueError("reading: got no mask, wanted the network with a mask")
+    height, width = image.shape[:2]
+    to_crop = cv2.invertAffineTransform(region.crop_to_image(SIZE))
+    mask = cv2.warpAffine(
+        sigmoid(reading.mask),
+        to_crop,
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    box = cv2.boundingRect((mask > 0.5).astype(np.uint8))  # x, y, width, height
+    corners = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]], np.float32)
+    return Person(reading.keypoints, np.asarray(mask, np.float32), corners, reading.score)

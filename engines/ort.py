@@ -1,0 +1,95 @@
+"""ONNX Runtime as an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+from numpy.typing import NDArray
+
+from engines.base import Arrays, TensorSpec, check_feeds
+from engines.errors import DeviceError, ModelError
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(uint8)": "uint8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(bool)": "bool",
+}
+
+
+class OrtEngine:
+    """An ONNX file on ONNX Runtime.
+
+    device: "cpu" or "cuda". threads: compute threads of this session; one is best when several
+    sessions or a browser share the machine.
+    Raises ModelError for a file that is missing or no valid network, DeviceError for a device
+    that this installation or machine does not have (never another device instead).
+    """
+
+    def __init__(self, path: Path, device: str = "cpu", threads: int = 1) -> None:
+        import onnxruntime as ort
+
+        if device not in PROVIDERS:
+            raise DeviceError(f"device {device!r}: wanted one of {sorted(PROVIDERS)}")
+        if not path.is_file():
+            raise ModelError(
+                f"model file {path}: not there", "puppetcam-export keypoints makes it again"
+            )
+        provider = PROVIDERS[device]
+        if provider not in ort.get_available_providers():
+            raise DeviceError(
+                f"device {device!r}: this onnxruntime has {ort.get_available_providers()}, "
+                f"wanted {provider}",
+                "pip uninstall onnxruntime && pip install onnxruntime-gpu",
+            )
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors
+        # Spinning threads made 92 ms spikes when cores were shared.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            session = ort.InferenceSession(str(path), options, providers=[provider])
+        except Exception as error:  # ONNX Runtime's own types have no common base
+            raise ModelError(
+                f"model file {path}: got no valid network ({error})",
+                "puppetcam-export keypoints makes it again",
+            ) from error
+        # ONNX Runtime only warns when a provider cannot start, and takes the CPU.
+        got = session.get_providers()
+        if got[0] != provider:
+            raise DeviceError(
+                f"device {device!r}: got {got}, wanted {provider}",
+                "puppetcam doctor says what is missing",
+            )
+        self._session: Any = session
+        self.device = device
+        self.inputs = tuple(_spec(value) for value in session.get_inputs())
+        self.outputs = tuple(_spec(value) for value in session.get_outputs())
+        self._names = [spec.name for spec in self.outputs]
+
+    def run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
+        """See ``Engine.run``."""
+        if self._session is None:
+            raise ValueError("engine: it is closed")
+        check_feeds(self.inputs, feeds)
+        return dict(zip(self._names, self._session.run(self._names, feeds), strict=True))
+
+    def close(self) -> None:
+        """Give the session's memory back."""
+        self._session = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _spec(value: Any) -> TensorSpec:
+    shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
+    return TensorSpec(value.name, DTYPES[value.type], shape)

@@ -1,0 +1,76 @@
+"""The command line: puppetcam serve | enroll | replay | bench | score | doctor."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from engines.errors import PuppetcamError
+
+# command -> one line for the overview; each lives in the module of its name
+COMMANDS = {
+    "serve": "start the server; open the printed address in a browser",
+    "enroll": "make an avatar out of one photo",
+    "replay": "perform a clip with an avatar and write the video",
+    "score": "measure the picture: a clip performed by its own first frame",
+    "bench": "measure the speed of this machine, stage by stage",
+    "doctor": "what is here, what is missing, what to type",
+}
+EPILOG = """exit codes: 0 done, 1 failed, 2 input that cannot be used, 3 nobody in the picture,
+4 device, provider or codec not there, 5 model or asset damaged, 6 busy port or full server,
+130 interrupted"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; each command's module adds its own arguments."""
+    top = argparse.ArgumentParser(
+        prog="puppetcam",
+        description="One photo becomes a live avatar.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"puppetcam {version('puppetcam')}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        module = importlib.import_module(f"realtime.{name}")
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_argument(
+            "--json", action="store_true", help="the result as one JSON line, last"
+        )
+        command.add_argument("-v", "--verbose", action="store_true", help="log more")
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    args = parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if args.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        return int(args.run(args))
+    except PuppetcamError as error:
+        if args.json:
+            print(json.dumps({"error": error.message, "hint": error.hint}))
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""Measure the speed of this machine, stage by stage.
+
+Compute: the sample performance goes through the same puppeteer that live sessions use, in one
+process, at the camera's 640x480 and the output's 512x512 RGBA; the first frames are warm-up. Then
+enrolment of a bundled photo, memory, and the start of the server. --browser adds the whole loop:
+Chromium plays a capture whose frames carry a number, the server copies the number into the avatar
+picture of the same frame, and the page reads it back: true glass-to-glass. Percentiles in ms; the
+last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+from tqdm import tqdm
+
+from engines.errors import InputError, PuppetcamError
+from engines.types import Frame
+from realtime.card import machine_card
+from realtime.clip import ClipReader
+from realtime.puppeteer import Puppeteer
+from realtime.shelf import Shelf
+from realtime.stats import StageStats, StageTimes
+
+WARM_UP = 30
+SAMPLE = Path(__file__).parent.parent / "web" / "sample.mp4"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``bench``."""
+    parser.add_argument("--frames", type=int, default=300, help="frames to measure (default 300)")
+    parser.add_argument(
+        "--input", type=Path, metavar="CLIP", help="default: the sample performance"
+    )
+    parser.add_argument("--avatar", metavar="NAME_OR_DIR", help="default: the first bundled one")
+    parser.add_argument("--avatars", type=Path, metavar="DIR", help="where your avatars are kept")
+    parser.add_argument(
+        "--browser", type=float, nargs="?", const=30.0, metavar="SECONDS",
+        help="also glass-to-glass through Chromium (default 30 s)",
+    )  # fmt: skip
+    parser.add_argument("--no-start", action="store_true", help="skip the start of the server")
+
+
+def camera_frames(path: Path, count: int) -> list[Frame]:
+    """The clip's first frames at 640x480, at most ``count``; InputError if there are none."""
+    with ClipReader(path) as clip:
+        frames = []
+        for frame in clip:
+            image = np.asarray(cv2.resize(frame.image, (640, 480)), np.uint8)
+            frames.append(frame.with_image(image))
+            if len(frames) == count:
+                break
+    if not frames:
+        raise InputError(f"{path.name} has no frames", "give a video that shows a person")
+    return frames
+
+
+def measure_compute(frames: list[Frame], puppeteer: Puppeteer, count: int) -> dict[str, StageStats]:
+    """Stage times of ``count`` frames after a warm-up; the whole frame is the stage "frame"."""
+    clock = cycle(frames)
+    whole = StageTimes(kept=count)
+    started = time.monotonic()
+    for i in tqdm(
+        range(WARM_UP + count), desc="compute", unit="frame", file=sys.stderr, disable=None
+    ):
+        if i == WARM_UP:
+            puppeteer.times.clear()
+        source = next(clock)
+        frame = Frame(source.image, i * 3000, source.time_base, started + i / 30, i)
+        begin = time.perf_counter()
+        puppeteer.process(frame)
+        if i >= WARM_UP:
+            whole.add("frame", time.perf_counter() - begin)
+    return {**puppeteer.times.stats(), **whole.stats()}
+
+
+def measure_enrolment(avatar_name: str | None, avatars: Path | None) -> float:
+    """Seconds to enrol the photo of an avatar again."""
+    from engines.avatar.enroll import enroll
+    from engines.avatar.photo import Photo
+
+    photo = Shelf(avatars).load(avatar_name).image
+    begin = time.perf_counter()
+    enroll(Photo.of(photo, "bench"), "bench")
+    return time.perf_counter() - begin
+
+
+@contextmanager
+def running_server(avatars: Path | None) -> Iterator[tuple[str, float, psutil.Process]]:
+    """A server of its own: (address, seconds until it was ready, process)."""
+    command = [sys.executable, "-m", "realtime", "serve", "--port", "0", "--json"]
+    if avatars:
+        command += ["--avatars", str(avatars)]
+    begin = time.perf_counter()
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert server.stdout is not None
+        for line in server.stdout:
+            if line.startswith("{"):
+                ready = json.loads(line)
+                yield ready["url"], time.perf_counter() - begin, psutil.Process(server.pid)
+                return
+        raise PuppetcamError("the server ended before it was ready", "run: puppetcam serve")
+    finally:
+        server.terminate()
+        server.wait(15)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the machine card, the table and, as the last line, JSON."""
+    card = machine_card()
+    print(card)
+    frames = camera_frames(args.input or SAMPLE, 600)
+    puppeteer = Puppeteer(Shelf(args.avatars).load(args.avatar), (512, 512), "photo")
+    stages = measure_compute(frames, puppeteer, args.frames)
+    tracked = puppeteer.tracking
+    rss_mb = psutil.Process().memory_info().rss / 2**20
+    result: dict[str, Any] = {
+        "machine": asdict(card),
+        "compute_ms": {name: asdict(s) for name, s in stages.items()},
+        "tracked": tracked,
+        "compute_rss_mb": round(rss_mb, 1),
+        "enroll_s": round(measure_enrolment(args.avatar, args.avatars), 2),
+    }
+    print(f"\n{'stage, ms':<14}{'p50':>9}{'p95':>9}{'p99':>9}")
+    for name, s in stages.items():
+        print(f"{name:<14}{s.p50:9.2f}{s.p95:9.2f}{s.p99:9.2f}")
+    print(f"\nframes a second, compute alone   {1000 / stages['frame'].p50:8.1f}")
+    print(f"memory of the compute process    {rss_mb:8.0f} MB")
+    print(f"enrolment of one photo           {result['enroll_s']:8.1f} s")
+    if not args.no_start or args.browser:
+        with running_server(args.avatars) as (url, ready_s, process):
+            result["serve_ready_s"] = round(ready_s, 2)
+            print(f"server ready after               {ready_s:8.1f} s")
+            if args.browser:
+                from realtime.bench_browser import measure
+
+                before = process.memory_info().rss / 2**20
+                result["browser"] = measure(url, args.browser)
+                after = process.memory_info().rss / 2**20
+                result["serve_rss_mb"] = {"before": round(before, 1), "after": round(after, 1)}
+                print(f"server's memory                  {after:8.0f} MB, {before:.0f} before")
+                for key, value in result["browser"].items():
+                    if not isinstance(value, (list, dict)):
+                        print(f"{key:<33}{value:>8}")
+    print(json.dumps(result))
+    return 0

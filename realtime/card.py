@@ -1,0 +1,48 @@
+"""The machine a measurement was made on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class MachineCard:
+    """What a figure cannot be read without. memory_gb: main memory."""
+
+    processor: str
+    cores: int
+    memory_gb: float
+    system: str
+    python: str
+    versions: dict[str, str]
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {number}" for name, number in self.versions.items())
+        return (
+            f"{self.processor}, {self.cores} cores, {self.memory_gb:.0f} GB, {self.system}, "
+            f"Python {self.python}, {parts}"
+        )
+
+
+def machine_card() -> MachineCard:
+    """This machine."""
+    processor = platform.processor() or platform.machine()
+    listing = Path("/proc/cpuinfo")
+    if listing.is_file():
+        names = [x for x in listing.read_text().splitlines() if x.startswith("model name")]
+        processor = names[0].split(":", 1)[1].strip() if names else processor
+    affinity = getattr(os, "sched_getaffinity", None)
+    return MachineCard(
+        processor=processor,
+        cores=len(affinity(0)) if affinity else os.cpu_count() or 1,
+        memory_gb=psutil.virtual_memory().total / 2**30,
+        system=platform.system(),
+        python=platform.python_version(),
+        versions={n: version(n) for n in ("puppetcam", "onnxruntime", "numba", "aiortc", "av")},
+    )

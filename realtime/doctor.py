@@ -1,0 +1,161 @@
+"""What is here, what is missing, and what to type.
+
+Looks at Python, the libraries, codecs, compute providers, cameras, the bundled models and avatars,
+and at Chromium for the browser tests. Exit code 0 when the live loop can run, 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import av
+from av.error import FFmpegError
+
+from engines.errors import PuppetcamError
+
+LIBRARIES = ("numpy", "numba", "opencv-python-headless", "onnxruntime", "av", "aiortc", "aiohttp")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. needed: the live loop cannot run without it."""
+
+    what: str
+    ok: bool
+    found: str
+    needed: bool = True
+    hint: str = ""
+
+
+def python_found() -> Iterator[Finding]:
+    """The interpreter."""
+    ok = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield Finding(
+        "Python", ok, f"{platform.python_version()} on {platform.platform()}",
+        hint="wanted 3.11 to 3.13: make a virtual environment with one of these",
+    )  # fmt: skip
+
+
+def libraries_found() -> Iterator[Finding]:
+    """The installed distributions."""
+    for name in LIBRARIES:
+        try:
+            yield Finding(name, True, version(name))
+        except PackageNotFoundError:
+            yield Finding(name, False, "not installed", hint="pip install -e .")
+
+
+def codecs_found() -> Iterator[Finding]:
+    """Video encoders, proven by opening them."""
+    for codec, use, needed in (
+        ("libx264", "H264, the first choice", False),
+        ("libvpx", "VP8, the fallback", True),
+        ("libvpx-vp9", "replay to .webm with transparency", False),
+    ):
+        try:
+            context: Any = av.CodecContext.create(codec, "w")
+            context.width, context.height, context.pix_fmt = 64, 64, "yuv420p"
+            context.time_base = Fraction(1, 30)
+            context.open()
+            yield Finding(f"codec {codec}", True, use, needed)
+        except (FFmpegError, ValueError) as error:
+            yield Finding(
+                f"codec {codec}", False, f"cannot be opened ({error}): {use}", needed,
+                "pip install --force-reinstall av==18.1.0",
+            )  # fmt: skip
+
+
+def compute_found() -> Iterator[Finding]:
+    """ONNX Runtime's providers, and whether an NVIDIA driver answers."""
+    from engines.ort import available_providers
+
+    providers = available_providers()
+    yield Finding("compute CPU", "CPUExecutionProvider" in providers, ", ".join(providers))
+    driver = shutil.which("nvidia-smi")
+    yield Finding(
+        "compute GPU", False, "driver found, but this version computes on the CPU only"
+        if driver else "no NVIDIA driver; not needed", needed=False,
+    )  # fmt: skip
+
+
+def cameras_found() -> Iterator[Finding]:
+    """Cameras, as far as the system lists them; the browser is what opens them."""
+    if sys.platform != "linux":
+        yield Finding("camera", True, "the browser asks the system", needed=False)
+        return
+    devices = sorted(str(p) for p in Path("/dev").glob("video*"))
+    yield Finding(
+        "camera", bool(devices), ", ".join(devices) or "none",
+        needed=False, hint="without one, choose the sample performance on the page",
+    )  # fmt: skip
+
+
+def assets_found() -> Iterator[Finding]:
+    """The models, the body and the bundled avatars, against their digests."""
+    from engines.avatar.store import load_avatar
+    from engines.body.mesh import load_body
+    from engines.keypoints.models import verify_models
+    from realtime.shelf import BUNDLED
+
+    def attempt(what: str, check: Callable[[], str]) -> Finding:
+        try:
+            return Finding(what, True, check())
+        except PuppetcamError as error:
+            return Finding(what, False, error.message, hint=error.hint)
+
+    yield attempt("models", lambda: f"{len(verify_models())} files as recorded")
+    yield attempt("body", lambda: f"{len(load_body().mean.rest)} vertices")
+    for folder in sorted(p for p in BUNDLED.iterdir() if p.is_dir()):
+        yield attempt(
+            f"avatar {folder.name}", lambda folder=folder: load_avatar(folder).digest[:12]
+        )  # type: ignore[misc]
+
+
+def browser_found() -> Iterator[Finding]:
+    """Chromium, for the browser tests and the glass-to-glass measurement."""
+    path = next((p for p in map(shutil.which, BROWSERS) if p), None)
+    yield Finding(
+        "Chromium", path is not None, path or "none: needed for browser tests and bench --browser",
+        needed=False, hint="Debian, Ubuntu: apt-get install chromium",
+    )  # fmt: skip
+
+
+PARTS = (
+    python_found,
+    libraries_found,
+    codecs_found,
+    compute_found,
+    cameras_found,
+    assets_found,
+    browser_found,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """``doctor`` takes no arguments of its own."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report."""
+    findings = [finding for part in PARTS for finding in part()]
+    for f in findings:
+        mark = "ok     " if f.ok else ("MISSING" if f.needed else "absent ")
+        print(f"{mark} {f.what:<24} {f.found}")
+        if not f.ok and f.hint:
+            print(f"        {'':<24} -> {f.hint}")
+    healthy = all(f.ok for f in findings if f.needed)
+    print("ready: puppetcam serve" if healthy else "not ready: mend what is MISSING above")
+    if args.json:
+        print(json.dumps({"ready": healthy, "findings": [asdict(f) for f in findings]}))
+    return 0 if healthy else 1

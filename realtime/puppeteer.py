@@ -1,0 +1,109 @@
+"""The straight line from a camera frame to an avatar frame."""
+
+from __future__ import annotations
+
+import numpy as np
+from engines.keypoints.tracker import PoseTracker
+
+from engines.backdrop import Backdrop
+from engines.body.neutral import SHOULDERS, middle, mirrored
+from engines.body.solve import BodySolver
+from engines.errors import InputError
+from engines.render import Renderer, View
+from engines.types import U8, Avatar, Frame
+from realtime.stats import StageTimes
+
+BACKEND = "CPU: ONNX Runtime, numba"
+
+
+class Puppeteer:
+    """One performer's avatar: landmarks, pose, picture. One thread at a time.
+
+    size: (width, height) of the output. background: see ``engines.backdrop.Backdrop``. placement:
+    ``photo`` frames the avatar as in its photo; ``performer`` puts it where the performer stood at
+    the neutral, in a picture of the camera's proportions; view: a framing of one's own. times: the
+    stages of ``process``; tracking: whether the last frame showed a performer.
+    """
+
+    backend = BACKEND
+
+    def __init__(
+        self,
+        avatar: Avatar,
+        size: tuple[int, int] = (512, 512),
+        background: str = "photo",
+        placement: str = "photo",
+        mirror: bool = False,
+        view: View | None = None,
+    ) -> None:
+        if placement not in ("photo", "performer"):
+            raise InputError(f"placement: got {placement!r}", "wanted photo or performer")
+        self.times = StageTimes()
+        self.tracking = False
+        self._size, self._placement, self._mirror = size, placement, mirror
+        self._background, self._view = background, view
+        self._tracker = PoseTracker()
+        self._calibrate = True
+        self.set_avatar(avatar)
+
+    def set_avatar(self, avatar: Avatar) -> None:
+        """Perform another avatar from the next frame on; the next frame is its neutral."""
+        renderer = Renderer(avatar, self._size, self._view)
+        backdrop = Backdrop(avatar, self._size, renderer.view, self._background)
+        self._avatar, self._renderer, self._backdrop = avatar, renderer, backdrop
+        self._solver = BodySolver(avatar.body, avatar.reference)
+        self._calibrate = True
+
+    def set_background(self, spec: str) -> None:
+        """Change what lies behind; InputError if there is no such background."""
+        self._backdrop = Backdrop(self._avatar, self._size, self._renderer.view, spec)
+        self._background = spec
+
+    def set_mirror(self, on: bool) -> None:
+        """Move like the performer's mirror image; the next frame is the neutral again."""
+        self._calibrate = self._calibrate or on != self._mirror
+        self._mirror = on
+
+    def calibrate(self) -> None:
+        """Take the next frame with a performer as the neutral."""
+        self._calibrate = True
+
+    def still(self) -> U8:
+        """The avatar as in its photo, u8 (H, W, 4): what is shown before any frame."""
+        return self._backdrop.under(self._renderer.render(self._avatar.reference)).copy()
+
+    def process(self, frame: Frame) -> Frame:
+        """The avatar at this instant, RGBA; the picture's buffer is reused by the next call."""
+        with self.times.stage("keypoints"):
+            keypoints = self._tracker.track(frame.image, frame.captured_s)
+        self.tracking = keypoints is not None
+        if keypoints is not None and self._mirror:
+            keypoints = mirrored(keypoints, frame.image.shape[1])
+        if keypoints is not None and self._calibrate:
+            self._solver.calibrate(keypoints)
+            self._calibrate = False
+            if self._placement == "performer":
+                self._stand_at_performer(frame.image.shape[1])
+        with self.times.stage("solve"):
+            pose = self._solver.solve(keypoints, frame.captured_s)
+        with self.times.stage("render"):
+            person = self._renderer.render(pose)
+        with self.times.stage("background"):
+            image = self._backdrop.under(person)
+        return frame.with_image(image)
+
+    def close(self) -> None:
+        """Nothing to release: every buffer goes with the object."""
+
+    def _stand_at_performer(self, camera_width: int) -> None:
+        """View the photo so that the avatar's shoulders lie on the performer's."""
+        neutral = self._solver.neutral
+        assert neutral is not None
+        out = self._size[0] / camera_width  # output px per camera px
+        scale = out / neutral.scale
+        there = middle(neutral.xy, SHOULDERS) * out
+        here = middle(self._solver.photo, SHOULDERS) * scale
+        dx, dy = (float(v) for v in np.asarray(there - here))
+        view = View(scale, dx, dy)
+        self._renderer = Renderer(self._avatar, self._size, view)
+        self._backdrop = Backdrop(self._avatar, self._size, view, self._background)

@@ -1,0 +1,96 @@
+"""The avatars on disk: those that came with puppetcam and the user's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import engines.avatar
+from engines.avatar.store import MANIFEST, THUMBNAIL, check_name, load_avatar, read_manifest
+from engines.errors import InputError, PuppetcamError
+from engines.types import Avatar
+from realtime.gallery import AvatarCard, MissingError
+
+BUNDLED = Path(engines.avatar.__file__).parent / "bundled"
+
+
+def own_avatars() -> Path:
+    """Where a user's avatars are kept unless --avatars says otherwise."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "puppetcam" / "avatars"
+
+
+class Shelf:
+    """Avatars by name, the user's own first; one of theirs hides a bundled one of the same name.
+
+    own: the folder of the user's avatars; None: the usual place. It need not exist yet.
+    """
+
+    def __init__(self, own: Path | str | None = None, bundled: Path = BUNDLED) -> None:
+        self.own = own_avatars() if own is None else Path(own)
+        self._bundled = bundled
+
+    def cards(self) -> list[AvatarCard]:
+        """Every avatar whose manifest can be read, in the order in which to show them."""
+        cards: dict[str, AvatarCard] = {}
+        for folder in self._folders():
+            try:
+                manifest, _ = read_manifest(folder)
+            except PuppetcamError as error:
+                warnings = (error.message,)  # shown, so that the user can delete or mend it
+            else:
+                warnings = tuple(manifest["provenance"].get("warnings", ()))
+            bundled = folder.parent == self._bundled
+            cards.setdefault(folder.name, AvatarCard(folder.name, warnings, bundled))
+        return list(cards.values())
+
+    def load(self, name: str | None) -> Avatar:
+        """By name, by folder, or (None) the first; MissingError, or ModelError if damaged."""
+        if name is None:
+            cards = self.cards()
+            if not cards:
+                raise MissingError("there is no avatar", "puppetcam enroll PHOTO --name NAME")
+            name = cards[0].name
+        if (Path(name) / MANIFEST).is_file():
+            return load_avatar(Path(name))
+        return load_avatar(self.folder(name))
+
+    def folder(self, name: str) -> Path:
+        """Where the avatar called ``name`` lies; MissingError if nowhere."""
+        for folder in self._folders():
+            if folder.name == name:
+                return folder
+        known = ", ".join(card.name for card in self.cards()) or "none"
+        raise MissingError(
+            f"no avatar named {name[:80]!r}; there are: {known}",
+            f"puppetcam enroll PHOTO --name {name if name.isalnum() else 'NAME'}",
+        )
+
+    def thumbnail(self, name: str) -> bytes:
+        """A small picture, PNG; MissingError."""
+        try:
+            return (self.folder(name) / THUMBNAIL).read_bytes()
+        except OSError as error:
+            raise MissingError(
+                f"{name} has no thumbnail ({error.strerror})", "enrol it anew"
+            ) from error
+
+    def delete(self, name: str) -> None:
+        """Remove one of the user's own; MissingError, or InputError for a bundled one."""
+        folder = self.folder(check_name(name))
+        if folder.parent == self._bundled:
+            raise InputError(f"{name} came with puppetcam and stays", "delete avatars of your own")
+        shutil.rmtree(folder)
+
+    def _folders(self) -> Iterator[Path]:
+        for place in (self.own, self._bundled):
+            if place.is_dir():
+                yield from sorted(f for f in place.iterdir() if (f / MANIFEST).is_file())

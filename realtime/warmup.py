@@ -1,0 +1,45 @@
+"""Compile every kernel before the first frame, and say so while it takes long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+import numpy as np
+
+from engines.types import Avatar, Frame
+from realtime.puppeteer import Puppeteer
+
+SILENT_S = 1.5  # a compiled start is shorter than this and needs no word
+
+
+def warm_up(avatar: Avatar, out: TextIO) -> None:
+    """Run a few frames through a puppeteer; numba keeps what it compiled for the next start."""
+    began = time.perf_counter()
+    said = False
+
+    def step(what: str, do: Callable[[], object]) -> None:
+        nonlocal said
+        start = time.perf_counter()
+        do()
+        took = time.perf_counter() - start
+        if took > SILENT_S:
+            if not said:
+                out.write("first start: compiling kernels for this processor, kept for the next\n")
+                said = True
+            out.write(f"  {what}: {took:.1f} s\n")
+            out.flush()
+
+    puppeteer: list[Puppeteer] = []
+    step("models and landmarks", lambda: puppeteer.append(Puppeteer(avatar, (64, 64))))
+    photo = np.ascontiguousarray(avatar.image)
+    step("tracking and solve", lambda: puppeteer[0].process(Frame(photo, captured_s=0.0)))
+    step("drawing", puppeteer[0].still)
+    for i in range(2):
+        puppeteer[0].process(Frame(photo, captured_s=(i + 1) / 30))
+    puppeteer[0].set_background("none")
+    step("transparent background", puppeteer[0].still)
+    puppeteer[0].close()
+    if said:
+        out.write(f"ready to serve after {time.perf_counter() - began:.1f} s\n")

@@ -1,0 +1,93 @@
+"""Options of ``serve``."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from pathlib import Path
+
+import pytest
+
+from engines.errors import BusyError, DeviceError, InputError
+from realtime import serve
+from realtime.config import ServerConfig, checked_device, ice_server
+from realtime.hub import Backstage
+
+
+def options(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    serve.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_defaults() -> None:
+    config = serve.config_of(options())
+    assert (config.host, config.port, config.scheme) == ("127.0.0.1", 8088, "http")
+    assert config.ice_servers == ()
+    assert config.capacity is None
+    assert config.tls() is None
+
+
+def test_ice_servers() -> None:
+    stun = ice_server("stun:example.org:3478")
+    assert (stun.urls, stun.username) == ("stun:example.org:3478", None)
+    turn = ice_server("turn:me:s:e@cret@example.org?transport=tcp")
+    assert turn.urls == "turn:example.org?transport=tcp"
+    assert (turn.username, turn.credential) == ("me", "s:e@cret")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "example.org", "http://x", "stun:", "turn:example.org", "turn:me@example.org"]
+)
+def test_bad_ice_servers(url: str) -> None:
+    with pytest.raises(InputError, match="--ice-server"):
+        ice_server(url)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--port", "70000"), "--port"),
+        (("--capacity", "0"), "--capacity"),
+        (("--cert", "a.pem"), "wanted both or neither"),
+    ],
+)
+def test_bad_options(words: tuple[str, ...], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        serve.config_of(options(*words))
+
+
+def test_a_device_that_is_not_there() -> None:
+    assert checked_device("auto") == "cpu"
+    with pytest.raises(DeviceError, match="CPU only"):
+        serve.config_of(options("--device", "cuda"))
+
+
+def test_unusable_certificates(tmp_path: Path) -> None:
+    (tmp_path / "x.pem").write_text("no")
+    config = ServerConfig(cert=tmp_path / "x.pem", key=tmp_path / "x.pem")
+    assert config.scheme == "https"
+    with pytest.raises(InputError, match="cannot be used"):
+        config.tls()
+
+
+def test_a_busy_port_says_what_to_type() -> None:
+    with serve.bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BusyError, match=f"Port {port}") as busy:
+            serve.bind("127.0.0.1", port)
+        assert busy.value.hint == f"puppetcam serve --port {port + 1}"
+        assert busy.value.exit_code == 6
+
+
+def test_an_address_that_is_not_ours() -> None:
+    with pytest.raises(InputError, match=r"192\.0\.2\.99"):
+        serve.bind("192.0.2.99", 0)
+
+
+def test_models_load_after_the_port_is_known() -> None:
+    def open_backstage(args: argparse.Namespace) -> Backstage:
+        raise AssertionError
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BusyError):
+        serve.run(options("--port", str(taken.getsockname()[1])), open_backstage)

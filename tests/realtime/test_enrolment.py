@@ -1,0 +1,81 @@
+"""Enrolments in a process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from engines.errors import BusyError
+from realtime import enrolment
+from realtime.enrolment import Enrolments, Job, follow
+from realtime.gallery import MissingError
+from tests.fakes import fake_enroll
+from tests.realtime.peers import until
+
+
+async def enrol(tmp_path: Path, photo: bytes) -> Job:
+    path = tmp_path / "photo"
+    path.write_bytes(photo)
+    done: list[int] = []
+    enrolments = Enrolments(fake_enroll)
+    job = enrolments.begin(path, "zoe", lambda: done.append(1))
+    assert enrolments.job(job).state == "running"
+    await until(lambda: done, 20)
+    await enrolments.close()
+    return enrolments.job(job)
+
+
+async def test_a_photo_becomes_an_avatar(tmp_path: Path) -> None:
+    assert await enrol(tmp_path, b"photo") == Job(
+        "done", 1.0, "Done", ("zoe: arms are crossed",), avatar="zoe"
+    )
+
+
+async def test_a_photo_without_a_person(tmp_path: Path) -> None:
+    job = await enrol(tmp_path, b"nobody")
+    assert (job.state, job.progress, job.avatar) == ("failed", 0.5, None)
+    assert (job.error, job.hint) == ("There is no person in the photo.", "Choose another photo.")
+
+
+async def test_a_crash_is_a_failure(tmp_path: Path) -> None:
+    job = await enrol(tmp_path, b"x")
+    assert (job.state, job.error) == ("failed", "The enrolment ended without a word.")
+
+
+async def test_one_at_a_time_and_a_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrolment, "DEADLINE_S", 0.05)
+    path = tmp_path / "photo"
+    path.write_bytes(b"slow")
+    done: list[int] = []
+    enrolments = Enrolments(fake_enroll)
+    job = enrolments.begin(path, "zoe", lambda: done.append(1))
+    with pytest.raises(BusyError, match="Another photo"):
+        enrolments.begin(path, "kim", lambda: None)
+    await until(lambda: done, 20)
+    assert "longer than" in enrolments.job(job).error
+
+
+async def test_close_stops_the_running_one(tmp_path: Path) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(b"slow")
+    done: list[int] = []
+    enrolments = Enrolments(fake_enroll)
+    enrolments.begin(path, "zoe", lambda: done.append(1))
+    await asyncio.sleep(0.05)
+    await asyncio.wait_for(enrolments.close(), 20)
+    assert done == [1]
+
+
+def test_unknown_jobs() -> None:
+    with pytest.raises(MissingError):
+        Enrolments(fake_enroll).job("nothing")
+
+
+def test_progress_never_goes_back() -> None:
+    job = follow(Job(), "progress", (0.6, "Fitting"), "zoe")
+    job = follow(job, "progress", (0.2, "Filling"), "zoe")
+    assert (job.progress, job.stage) == (0.6, "Filling")

@@ -1,0 +1,130 @@
+"""Their frames become ours, ours become theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import av
+import numpy as np
+import pytest
+from aiortc.mediastreams import MediaStreamError
+from numpy.typing import NDArray
+
+from engines.types import Frame
+from realtime.mark import read_mark
+from realtime.track import MAX_SIDE, TIME_BASE, Arrival, Picture, PuppetTrack, read_camera, to_video
+from tests.realtime.peers import CAMERA, Camera
+
+
+def picture(colour: tuple[int, int, int, int], captured_s: float = 0.0) -> Picture:
+    image = np.empty((120, 160, 4), np.uint8)
+    image[:] = colour
+    return Picture(Frame(image, captured_s=captured_s), mark=5)
+
+
+def rgb(video: av.VideoFrame) -> NDArray[np.int64]:
+    return np.asarray(video.to_ndarray(format="rgb24"), np.int64)
+
+
+def mark_of(video: av.VideoFrame) -> int | None:
+    return read_mark(np.asarray(video.to_ndarray(format="rgb24"), np.uint8))
+
+
+def test_an_arrival_becomes_an_rgb_frame() -> None:
+    image = np.full((48, 64, 3), (10, 200, 90), np.uint8)
+    video = av.VideoFrame.from_ndarray(image, format="rgb24")
+    video.pts, video.time_base = 77, TIME_BASE
+    frame = Arrival(video, 1.5, 3).frame()
+    assert (frame.image == image).all()
+    assert (frame.pts, frame.time_base, frame.captured_s, frame.index) == (77, TIME_BASE, 1.5, 3)
+
+
+def test_large_pictures_become_smaller() -> None:
+    video = av.VideoFrame(3000, 1000, "yuv420p")
+    assert Arrival(video, 0.0, 0).frame().image.shape == (427, MAX_SIDE, 3)
+
+
+def test_plain_is_on_black() -> None:
+    video = to_video(picture((200, 100, 50, 255)).frame.image, "plain")
+    assert (video.format.name, video.width, video.height) == ("yuv420p", 160, 120)
+    assert np.abs(rgb(video)[60, 80] - (200, 100, 50)).max() <= 3
+    half = to_video(picture((200, 100, 50, 128)).frame.image, "plain")
+    assert np.abs(rgb(half)[60, 80] - (100, 50, 25)).max() <= 3
+
+
+def test_packed_is_colours_above_alpha() -> None:
+    image = picture((200, 100, 50, 255)).frame.image.copy()
+    image[:, 80:, 3] = 0
+    image[:, 60:80, 3] = 128
+    video = to_video(image, "packed")
+    assert (video.format.name, video.width, video.height) == ("yuv420p", 160, 240)
+    got = rgb(video)
+    assert np.abs(got[60, [20, 90]] - (200, 100, 50)).max() <= 3
+    assert np.abs(got[180, [20, 70, 120]] - [[255] * 3, [128] * 3, [0] * 3]).max() <= 3
+
+
+def test_odd_sizes_are_cropped_and_marks_are_drawn() -> None:
+    image = np.full((121, 161, 4), 255, np.uint8)
+    video = to_video(image, "plain", mark=77)
+    assert (video.width, video.height) == (160, 120)
+    assert mark_of(video) == 77
+    assert (image == 255).all()
+
+
+async def test_the_first_picture_comes_at_once_and_the_newest_next() -> None:
+    track = PuppetTrack(picture((200, 0, 0, 255)), marked=True)
+    first = await track.recv()
+    assert rgb(first)[60, 80, 0] > 190
+    assert mark_of(first) == 5
+    for level in (10, 20, 30):
+        track.outbox.put(picture((0, 0, level, 255)))
+    assert abs(rgb(await track.recv())[60, 80, 2] - 30) <= 3
+    assert track.outbox.dropped == 2
+    track.stop()
+
+
+async def test_with_nothing_new_the_last_picture_comes_again_unmarked() -> None:
+    track = PuppetTrack(picture((200, 0, 0, 255)), marked=True)
+    await track.recv()
+    again = await track.recv()
+    assert rgb(again)[60, 80, 0] > 190
+    assert mark_of(again) is None
+    track.stop()
+
+
+async def test_time_never_runs_backwards() -> None:
+    track = PuppetTrack(picture((0, 0, 0, 255)))
+    stamps = [(await track.recv()).pts, (await track.recv()).pts]  # the second is a repeat: now
+    for captured_s in (-5.0, 1e9, 0.0):
+        track.outbox.put(picture((0, 0, 0, 255), captured_s))
+        stamps.append((await track.recv()).pts)
+    known = [stamp for stamp in stamps if stamp is not None]
+    assert len(known) == 5
+    assert all(a < b for a, b in itertools.pairwise(known))
+
+
+async def test_a_stopped_track_ends() -> None:
+    track = PuppetTrack(picture((0, 0, 0, 255)))
+    await track.recv()
+    receiving = asyncio.create_task(track.recv())
+    await asyncio.sleep(0.01)
+    track.stop()
+    with pytest.raises(MediaStreamError):
+        await receiving
+    with pytest.raises(MediaStreamError):
+        await track.recv()
+
+
+async def test_a_camera_is_read_until_it_ends() -> None:
+    camera = Camera(fps=1000)
+    seen: list[Arrival] = []
+
+    def arrived(arrival: Arrival) -> None:
+        seen.append(arrival)
+        if len(seen) == 3:
+            camera.stop()
+
+    await asyncio.wait_for(read_camera(camera, arrived), 2)
+    assert [arrival.index for arrival in seen] == [0, 1, 2]
+    assert tuple(seen[0].frame().image[0, 0]) == CAMERA
