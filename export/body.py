@@ -168,11 +168,15 @@ def landmarks(source: Source) -> tuple[NDArray[np.float32], list[str]]:
     """BlazePose's 33 points on every sample, f32 (N, 33, 3) m, and the bone that carries each."""
     out = np.zeros((len(source.vertices), 33, 3), np.float32)
     bones = ["head"] * 33
-    out[:, 0] = source.vertices[:, foremost(source, "head")]
+    tip = source.vertices[:, foremost(source, "head")]
+    # Measured on photos: BlazePose's nose lies between COCO's, on the bridge, and the tip; its ears
+    # lie where the ears grow from the head, a sixth nearer to the middle than COCO's.
+    out[:, 0] = (tip + np.einsum("v,nvd->nd", source.coco["nose"], source.vertices)) / 2
     for side, letter in enumerate("LR"):
         for point, name in COCO.items():
             row = source.coco[f"{('left', 'right')[side]}_{name}"]
             out[:, point + side] = np.einsum("v,nvd->nd", row, source.vertices)
+        out[:, 7 + side, 0] *= 5 / 6
         for point, name in HEADS.items():
             out[:, point + side] = source.heads[:, source.bone_names.index(f"{name}.{letter}")]
         for point, name in CARRIERS.items():

@@ -1,7 +1,7 @@
 """Make an avatar out of one photo.
 
-The photo shows one person: whole, from the hips up, or head and shoulders, facing the camera, arms a
-little off the body for the best cut. What was seen is printed: how well the body fits, and warnings,
+The photo shows one person: whole, from the hips up, or head and shoulders, facing the camera, arms
+a little off the body for the best cut. What was seen is printed: how well the body fits, warnings
 such as limbs that had to be guessed. The avatar is written whole or not at all.
 """
 

@@ -1,282 +1,289 @@
-"""Fit the body to one photo: pose, shape and camera out of its landmarks.
+"""A photo's body: shape, pose and camera from 33 landmarks, by nonlinear least squares.
 
-Nonlinear least squares on the landmarks' reprojection, held by priors: limbs that the photo does
-not show hang, shapes stay near the mean, and the direction of limbs in depth follows the network's
-world landmarks (the idea of SMPLify, Bogo et al. 2016, section 3, with landmarks for depth).
+Levenberg-Marquardt (Moré 1978) on the landmarks' places in the photo, the depth that the network
+gives the limbs, a prior on pose and shape, and joint limits. What the photo does not show hangs:
+arms beside the body, legs straight down.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy import ndimage
 
-from engines.body.kinematics import forward, transform
+from engines.body.fit_rig import HANG_ELBOW, FitRig
+from engines.body.fit_terms import terms_of
 from engines.body.mesh import BodyModel
 from engines.body.rotation import F64, about, swing, vector_of
-from engines.types import F32, BodyMesh, Camera, Keypoints, Pose
+from engines.errors import NoPersonError
+from engines.types import F32, BodyMesh, Camera, Keypoints, Pose, check
 
-SURE = 0.5  # landmarks below this confidence are not believed
-# degree of freedom -> bones that share it, and their shares
-DRIVES: dict[str, tuple[tuple[str, float], ...]] = {
-    "root": (("root", 1.0),),
-    "spine": tuple((f"spine0{i}", 0.2) for i in (5, 4, 3, 2, 1)),
-    "neck": (("neck01", 0.3), ("neck02", 0.2), ("neck03", 0.15), ("head", 0.35)),
-    **{f"clavicle.{s}": ((f"clavicle.{s}", 1.0),) for s in "LR"},
-    **{f"upperarm.{s}": ((f"upperarm01.{s}", 1.0),) for s in "LR"},
-    **{f"lowerarm.{s}": ((f"lowerarm01.{s}", 1.0),) for s in "LR"},
-    **{f"wrist.{s}": ((f"wrist.{s}", 1.0),) for s in "LR"},
-    **{f"upperleg.{s}": ((f"upperleg01.{s}", 1.0),) for s in "LR"},
-    **{f"lowerleg.{s}": ((f"lowerleg01.{s}", 1.0),) for s in "LR"},
-    **{f"foot.{s}": ((f"foot.{s}", 1.0),) for s in "LR"},
-}
-# how firmly each is held at its prior: 1 / (expected angle, rad)
-FIRM = {
-    "root": 0.3, "spine": 3.0, "neck": 1.5, "clavicle": 5.0, "upperarm": 0.4, "lowerarm": 0.4,
-    "wrist": 2.5, "upperleg": 0.8, "lowerleg": 0.8, "foot": 2.5,
-}  # fmt: skip
-# limbs whose drawn length may differ from the shape's: (bones, how firmly, 1 / log length)
-LENGTHS = tuple(
-    (tuple(f"{part}{i}.{s}" for i in ("01", "02")), 12.0)
-    for part in ("upperarm", "lowerarm", "upperleg", "lowerleg")
-    for s in "LR"
-)
-# (from, to): vectors whose direction the world landmarks tell
-DIRECTIONS = (
-    (12, 11), (24, 23), (11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26),
-    (26, 28), (8, 7), (7, 0), (8, 0),
+SEEN = 0.5  # confidence from which a landmark counts
+OFF = 0.05  # of the person's extent: a landmark further off the person's mask does not
+FEWEST = 4  # landmarks
+# How far a landmark usually is from where the body has it, m.
+TOLERANCE = np.array(
+    [0.01] * 7 + [0.015] * 2 + [0.01] * 2 + [0.015] * 6 + [0.03] * 6 + [0.02] * 2 + [0.015] * 4
+    + [0.03] * 4
 )  # fmt: skip
-WEIGHTS = np.ones(33)
-WEIGHTS[[1, 3, 4, 6, 17, 18, 19, 20, 21, 22]] = 0.3
-WEIGHTS[[0, 2, 5, 7, 8, 9, 10, 29, 30, 31, 32]] = 0.6
+# Joints that the live solver steers by: the last round puts them where the photo has them.
+REFERENCE = np.array([11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])
+EXACT = 0.003  # m
+LOOSE_STRETCH = 0.15
+OUTLIER = 3.0  # tolerances from which a landmark loses its pull (Cauchy)
+LIMIT_SPREAD = 0.05  # rad
 LIMBS = {
-    "left arm": (13, 15), "right arm": (14, 16), "left leg": (25, 27), "right leg": (26, 28),
+    "left arm": (13, 15), "right arm": (14, 16), "left leg": (25, 27), "right leg": (26, 28)
 }  # fmt: skip
+# limb -> its turns, its hinge's turns, its three landmarks
+CHAINS = {
+    "L": (("arm", "elbow", (11, 13, 15)), ("leg", "knee", (23, 25, 27))),
+    "R": (("arm", "elbow", (12, 14, 16)), ("leg", "knee", (24, 26, 28))),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A body in its photo.
+    """A body fitted to a photo.
 
-    body: the shaped body; pose: the photo's pose with its camera; shape: f32 (S,); error_px: mean
-    reprojection error of the landmarks that were believed; errors_px: f32 (33,), NaN where not;
-    seen: bool (33,); guessed: limbs that hang because the photo does not show them.
+    shape: f32 (S,), standard deviations; body: the shaped body; pose: with the photo's camera.
+    error_px: mean distance of the seen landmarks; errors: f32 (33,) px, NaN where not seen; seen:
+    bool (33,), confident and inside the frame; guessed: limbs ("left arm", ...) of which the photo
+    does not show everything down to the wrist or ankle.
     """
 
+    shape: F32
     body: BodyMesh
     pose: Pose
-    shape: F32
     error_px: float
-    errors_px: F32
+    errors: F32
     seen: NDArray[np.bool_]
     guessed: tuple[str, ...]
 
 
-def fit(model: BodyModel, keypoints: Keypoints, mask: F32) -> Fit:
-    """Fit ``model`` to the landmarks of a photo; ``mask`` f32 (H, W) tells where the photo ends."""
-    problem = _Problem(model, keypoints, (mask.shape[1], mask.shape[0]))
-    best = None
-    for start in problem.starts():
-        found = least_squares(
-            problem.residuals, start, diff_step=2e-3, max_nfev=40, ftol=1e-3, xtol=1e-3
+def seen_landmarks(
+    keypoints: Keypoints, mask: F32 | None, image_shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Which landmarks are confident, inside the photo and on the person, bool (33,).
+
+    mask: f32 (H, W), the person 0..1, or None; image_shape: (height, width, ...).
+    """
+    height, width = image_shape[:2]
+    x, y = keypoints.xy.T
+    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    seen = np.asarray((keypoints.conf >= SEEN) & inside)
+    if mask is not None and seen.any() and (mask > 0.5).any():
+        check("fit.mask", mask, np.float32, (height, width))
+        off = ndimage.distance_transform_edt(mask <= 0.5)
+        size = float(np.ptp(keypoints.xy[seen], 0).max())
+        at = np.flatnonzero(seen)
+        seen[at] = off[y[at].astype(int), x[at].astype(int)] <= OFF * size
+    return seen
+
+
+def fit(
+    model: BodyModel,
+    keypoints: Keypoints,
+    mask: F32 | None,
+    image_shape: tuple[int, ...],
+    progress: Callable[[float], None] | None = None,
+) -> Fit:
+    """Fit the body to one photo's landmarks; well under a second.
+
+    mask: f32 (H, W), the person 0..1, or None: landmarks off the person do not count. progress:
+    called with 0..1 now and then. NoPersonError if hardly a landmark is seen.
+    """
+    seen = seen_landmarks(keypoints, mask, image_shape)
+    if seen.sum() < FEWEST:
+        raise NoPersonError(
+            f"Too little of the person is in the photo: got {int(seen.sum())} of 33 body points, "
+            f"wanted at least {FEWEST}",
+            "Take a photo that shows at least the face.",
         )
-        if best is None or found.cost < best.cost:
-            best = found
-    assert best is not None
-    body, pose = problem.read(best.x)
-    places = transform(forward(body, pose), body.landmark_bones, body.landmarks)
-    camera = pose.camera
-    xy = places[:, :2] * camera.scale + np.array([camera.tx, camera.ty], np.float32)
-    errors = np.linalg.norm(xy - keypoints.xy, axis=1).astype(np.float32)
-    errors[~problem.seen] = np.nan
-    return Fit(
-        body=body,
-        pose=pose,
-        shape=problem.shape_of(best.x),
-        error_px=float(np.nanmean(errors)) if problem.seen.any() else float("nan"),
-        errors_px=errors,
-        seen=problem.seen,
-        guessed=tuple(n for n, points in LIMBS.items() if not problem.seen[list(points)].all()),
-    )
+    report = progress or (lambda _: None)
+    problem = _Problem(FitRig(model), keypoints, seen)
+    best = min((problem.minimise(s, 25) for s in problem.starts()), key=problem.cost)
+    report(0.5)
+    best = problem.minimise(best, 40)
+    problem.tighten()
+    best = problem.minimise(best, 30)
+    report(1.0)
+    return problem.result(best)
 
 
 class _Problem:
-    """The parameters: turns (drives x 3), log lengths, shape, camera (log scale, tx, ty)."""
+    """The residuals of one photo. Unknowns: the rig's numbers, log scale, shift / unit."""
 
-    def __init__(self, model: BodyModel, keypoints: Keypoints, image_size: tuple[int, int]) -> None:
-        self.model, self.keypoints = model, keypoints
-        self.skeleton = _without_surface(model)
-        mean = model.mean
-        xy = keypoints.xy
-        inside = (xy >= 0).all(1) & (xy < np.array(image_size)).all(1)
-        self.seen = inside & (keypoints.conf > SURE)
-        believed = self.seen if self.seen.sum() >= 4 else np.ones(33, np.bool_)
-        self.weights = np.where(believed, WEIGHTS * np.sqrt(np.maximum(keypoints.conf, 0.1)), 0)
-        spread = np.ptp(xy[believed], axis=0)
-        self.size = float(max(spread.max(), 16.0))
-        self.index = {name: i for i, name in enumerate(mean.bone_names)}
-        self.drives = list(DRIVES)
-        self.shapes = len(model.rest_basis)
-        self.n_turn, self.n_length = 3 * len(self.drives), len(LENGTHS)
-        self.base = self._hanging()
-        self.firm = np.repeat([FIRM[d.split(".")[0]] for d in self.drives], 3)
-        self.world = keypoints.world.astype(np.float64)
-        pairs = [p for p in DIRECTIONS if min(keypoints.conf[p[0]], keypoints.conf[p[1]]) > SURE]
-        self.pairs = np.array(pairs, np.int64).reshape(-1, 2)
-        self.directions = _unit(self.world[self.pairs[:, 1]] - self.world[self.pairs[:, 0]])
+    def __init__(self, rig: FitRig, keypoints: Keypoints, seen: NDArray[np.bool_]) -> None:
+        self.rig, self.keypoints, self.seen = rig, keypoints, seen
+        self.at = np.flatnonzero(seen)
+        self.xy = keypoints.xy[self.at].astype(np.float64)
+        self.tolerance = TOLERANCE[self.at] / np.sqrt(keypoints.conf[self.at].astype(np.float64))
+        self.spread = rig.spread.copy()
+        rest = rig.points(np.zeros(rig.count))
+        self.terms = terms_of(keypoints, seen, rest)
+        self.unit = self._camera(rest)[0]
+        self.centre = self.xy.mean(0)
 
-    def _hanging(self) -> dict[str, F64]:
-        """Local rotations that let the arms hang: the pose of limbs that nothing is known of."""
-        mean, out = self.model.mean, {}
-        for side, sign in (("L", 1.0), ("R", -1.0)):
-            shoulder, elbow, wrist = (
-                mean.heads[self.index[f"{b}.{side}"]].astype(np.float64)
-                for b in ("upperarm01", "lowerarm01", "wrist")
-            )
-            upper = swing(elbow - shoulder, np.array([0.18 * sign, 1.0, 0.03]))
-            lower = swing(upper @ (wrist - elbow), np.array([0.06 * sign, 1.0, -0.12])) @ upper
-            out[f"upperarm01.{side}"] = upper
-            out[f"lowerarm01.{side}"] = upper.T @ lower
-        return out
+    def _camera(self, points: F64) -> tuple[float, F64]:
+        """Scale (px per m) and shift (px) that lay these points over the photo's."""
+        flat = points[self.at, :2]
+        weight = 1 / self.tolerance**2
+        middle = np.average(flat, axis=0, weights=weight)
+        target = np.average(self.xy, axis=0, weights=weight)
+        a = (((flat - middle) ** 2).sum(1) * weight).sum()
+        b = (((self.xy - target) ** 2).sum(1) * weight).sum()
+        scale = float(np.sqrt(max(b, 1e-9) / max(a, 1e-9)))
+        return scale, target - scale * middle
+
+    # -- starts --------------------------------------------------------------------------------
 
     def starts(self) -> list[F64]:
-        """First guesses: limbs as the world landmarks have them, and hanging."""
-        mean, kp = self.model.mean, self.keypoints
-        hanging = np.zeros(self.n_turn + self.n_length + self.shapes + 3)
-        world = self.world
+        """First guesses: limbs as the network's own 3-D points have them, and hanging."""
+        turned = self._turned(np.zeros(self.rig.count))
+        return [self._with_camera(self._limbs(turned)), self._with_camera(turned)]
+
+    def _with_camera(self, numbers: F64) -> F64:
+        scale, shift = self._camera(self.rig.points(numbers))
+        return np.concatenate([numbers, [np.log(scale)], (shift - self.centre) / self.unit])
+
+    def _turned(self, numbers: F64) -> F64:
+        """The root turned as the shoulders (and hips, where seen) are."""
+        world = self.keypoints.world.astype(np.float64)
         across = world[11] - world[12]
-        yaw = math.atan2(-across[2], max(abs(across[0]), 1e-3))
-        root = self.drives.index("root") * 3
-        told = hanging.copy()
-        told[root : root + 3] = [0.0, float(np.clip(yaw, -1.2, 1.2)), 0.0]
-        turn_root = about(told[root : root + 3])
-        for side, joints in (("L", (11, 13, 15)), ("R", (12, 14, 16))):
-            above = turn_root
-            names = (f"upperarm01.{side}", f"lowerarm01.{side}", f"wrist.{side}")
-            heads = [mean.heads[self.index[n]].astype(np.float64) for n in names]
-            for k, drive in enumerate((f"upperarm.{side}", f"lowerarm.{side}")):
-                a, b = joints[k], joints[k + 1]
-                base = self.base[names[k]]
-                rest = above @ base @ (heads[k + 1] - heads[k])
-                if min(kp.conf[a], kp.conf[b]) < SURE:
-                    above = above @ base
-                    continue
-                turn = swing(rest, world[b] - world[a])
-                local = above.T @ turn @ above
-                i = self.drives.index(drive) * 3
-                told[i : i + 3] = vector_of(local)
-                above = turn @ above @ base
-        for side, joints in (("L", (23, 25, 27)), ("R", (24, 26, 28))):
-            above = turn_root
-            names = (f"upperleg01.{side}", f"lowerleg01.{side}", f"foot.{side}")
-            heads = [mean.heads[self.index[n]].astype(np.float64) for n in names]
-            for k, drive in enumerate((f"upperleg.{side}", f"lowerleg.{side}")):
-                a, b = joints[k], joints[k + 1]
-                if min(kp.conf[a], kp.conf[b]) < SURE:
-                    continue
-                turn = swing(above @ (heads[k + 1] - heads[k]), world[b] - world[a])
-                i = self.drives.index(drive) * 3
-                told[i : i + 3] = vector_of(above.T @ turn @ above)
-                above = turn @ above
-        out = []
-        for start in (told, hanging):
-            start[-3:] = self._camera(start)
-            out.append(start)
+        if self.seen[[23, 24]].all():
+            across = across + world[23] - world[24]
+        out = numbers.copy()
+        out[self.rig.index("root")] = [0, -np.arctan2(across[2], across[0]), 0]
         return out
 
-    def _camera(self, start: F64) -> F64:
-        """Least-squares scale and place for the pose as it is."""
-        body, pose = self.read(start, whole=False)
-        places = transform(forward(body, pose), body.landmark_bones, body.landmarks)[:, :2]
-        w = self.weights[:, None] + 1e-9
-        middle, goal = (places * w).sum(0) / w.sum(), (self.keypoints.xy * w).sum(0) / w.sum()
-        a, b = places - middle, self.keypoints.xy - goal
-        scale = math.sqrt(float((w * b * b).sum()) / max(float((w * a * a).sum()), 1e-9))
-        return np.array([math.log(max(scale, 1e-3)), *((goal - scale * middle) / self.size)])
+    def _limbs(self, numbers: F64) -> F64:
+        """Seen limbs turned as the network's 3-D points are."""
+        out, rig = numbers.copy(), self.rig
+        world = self.keypoints.world.astype(np.float64)
+        upright = about(out[rig.index("root")]).T
+        for side, chains in CHAINS.items():
+            for upper, hinge, (top, middle, end) in chains:
+                bone = {"arm": "upperarm01", "leg": "upperleg01"}[upper]
+                lower = {"arm": "lowerarm01", "leg": "lowerleg01"}[upper]
+                if not self.seen[[top, middle]].all():
+                    continue
+                want = upright @ (world[middle] - world[top])
+                rest = rig.head(f"{lower}.{side}") - rig.head(f"{bone}.{side}")
+                base = rig.base(f"{bone}.{side}") / (0.7 if upper == "arm" else 1.0)
+                hang = about(base)
+                turn = vector_of(swing(hang @ rest, want) @ hang)
+                out[rig.index(f"{upper}.{side}")] = turn - base
+                if self.seen[end]:
+                    below = upright @ (world[end] - world[middle])
+                    cosine = want @ below / (np.linalg.norm(want) * np.linalg.norm(below) + 1e-9)
+                    bend = float(np.arccos(np.clip(cosine, -1, 1)))
+                    out[rig.index(f"{hinge}.{side}")] = bend - (
+                        HANG_ELBOW if upper == "arm" else 0.0
+                    )
+        return np.clip(out, rig.low, rig.high)
 
-    def shape_of(self, x: F64) -> F32:
-        """The shape coefficients among the parameters."""
-        start = self.n_turn + self.n_length
-        return np.asarray(x[start : start + self.shapes], np.float32)
+    # -- least squares -------------------------------------------------------------------------
 
-    def read(self, x: F64, whole: bool = True) -> tuple[BodyMesh, Pose]:
-        """The body and pose that parameters stand for."""
-        mean = self.model.mean
-        rotations = np.tile(np.eye(3, dtype=np.float32), (len(mean.parents), 1, 1))
-        for i, drive in enumerate(self.drives):
-            vector = x[3 * i : 3 * i + 3]
-            for name, share in DRIVES[drive]:
-                turn = about(vector * share)
-                base = self.base.get(name)
-                rotations[self.index[name]] = turn if base is None else turn @ base
-        stretch = np.ones(len(mean.parents), np.float32)
-        for (names, _), log in zip(LENGTHS, x[self.n_turn :], strict=False):
-            for name in names:
-                stretch[self.index[name]] = math.exp(log)
-        body = (self.model if whole else self.skeleton).shaped(self.shape_of(x))
-        camera = Camera(math.exp(x[-3]), x[-2] * self.size, x[-1] * self.size)
+    def tighten(self) -> None:
+        """Bones may stretch; the joints that steer must lie where the photo has them."""
+        self.spread[self.rig.stretches] = LOOSE_STRETCH
+        exact = np.isin(self.at, REFERENCE)
+        self.tolerance = np.where(exact, EXACT, self.tolerance)
+
+    def residuals(self, x: F64, points: F64) -> tuple[F64, F64]:
+        """Landmark residuals (n, 2) in tolerances, and all the others (m,)."""
+        rig, numbers = self.rig, x[: self.rig.count]
+        scale = np.exp(x[-3])
+        uv = scale * points[self.at, :2] + self.unit * x[-2:] + self.centre
+        landmarks = (uv - self.xy) / (scale * self.tolerance[:, None])
+        over = np.maximum(numbers - rig.high, 0) + np.minimum(numbers - rig.low, 0)
+        others = [self.terms.residuals(points), numbers / self.spread, over / LIMIT_SPREAD]
+        return landmarks, np.concatenate(others)
+
+    def cost(self, x: F64) -> float:
+        """What is minimised: Cauchy loss over landmarks, squares over the rest."""
+        landmarks, others = self.residuals(x, self.rig.points(x[: self.rig.count]))
+        square = (landmarks**2).sum(1)
+        robust = OUTLIER**2 * np.log1p(square / OUTLIER**2)
+        return float(robust.sum() + others @ others)
+
+    def _system(self, x: F64) -> tuple[F64, F64]:
+        """Normal matrix and gradient at x, landmarks weighted for the robust loss."""
+        rig, numbers = self.rig, x[: self.rig.count]
+        points, slope = rig.derivative(numbers)
+        landmarks, others = self.residuals(x, points)
+        scale, n = np.exp(x[-3]), len(x)
+        weight = 1 / np.sqrt(1 + (landmarks**2).sum(1) / OUTLIER**2)
+        rows = np.zeros((len(self.at), 2, n))
+        rows[:, :, : rig.count] = slope[:, self.at, :2].transpose(1, 2, 0)
+        # d/d log scale of (scale p + t - xy) / (scale tol): only t - xy is divided by the scale
+        rows[:, :, -3] = -(self.unit * x[-2:] + self.centre - self.xy) / scale
+        rows[:, 0, -2] = rows[:, 1, -1] = self.unit / scale
+        rows *= (weight / self.tolerance)[:, None, None]
+        count = len(self.terms.rows)
+        linear = np.zeros((count, n))
+        linear[:, : rig.count] = self.terms.rows @ slope.reshape(rig.count, -1).T
+        linear[self.terms.at_most & (others[:count] == 0)] = 0
+        over = (numbers > rig.high) | (numbers < rig.low)
+        jacobian = np.concatenate([rows.reshape(-1, n), linear])
+        normal = jacobian.T @ jacobian
+        residual = np.concatenate([(landmarks * weight[:, None]).ravel(), others[:count]])
+        gradient = jacobian.T @ residual
+        diagonal = np.arange(rig.count)
+        normal[diagonal, diagonal] += 1 / self.spread**2 + over / LIMIT_SPREAD**2
+        prior, limit = others[count:].reshape(2, -1)
+        gradient[: rig.count] += prior / self.spread + limit / LIMIT_SPREAD
+        return normal, gradient
+
+    def minimise(self, x: F64, steps: int) -> F64:
+        """At most ``steps`` Levenberg-Marquardt steps from x."""
+        damping, cost = 1e-2, self.cost(x)
+        for _ in range(steps):
+            normal, gradient = self._system(x)
+            before = cost
+            for _ in range(8):
+                damped = normal + damping * np.diag(np.diag(normal) + 1e-9)
+                step = np.linalg.solve(damped, -gradient)
+                step[: self.rig.shape.start] = np.clip(step[: self.rig.shape.start], -0.4, 0.4)
+                now = self.cost(x + step)
+                if now < cost:
+                    x, cost, damping = x + step, now, damping / 4
+                    break
+                damping *= 5
+            if before - cost < 1e-4 * before:
+                break
+        return x
+
+    # -- result --------------------------------------------------------------------------------
+
+    def result(self, x: F64) -> Fit:
+        """The fit that these numbers mean."""
+        rig = self.rig
+        numbers = x[: rig.count]
+        scale = float(np.exp(x[-3]))
+        shift = self.unit * x[-2:] + self.centre
+        rotations, stretch = rig.pose(numbers)
+        shape = numbers[rig.shape].astype(np.float32)
+        uv = rig.points(numbers)[:, :2] * scale + shift
+        errors = np.linalg.norm(uv - self.keypoints.xy, axis=1).astype(np.float32)
+        errors[~self.seen] = np.nan
         pose = Pose(
-            rotations, stretch, np.zeros(3, np.float32), camera,
-            np.ones(len(rotations), np.float32),
-        )  # fmt: skip
-        return body, pose
-
-    def residuals(self, x: F64) -> F64:
-        """Reprojection (in hundredths of the person's size), directions, priors."""
-        body, pose = self.read(x, whole=False)
-        maps = forward(body, pose)
-        places = transform(maps, body.landmark_bones, body.landmarks).astype(np.float64)
-        camera = pose.camera
-        xy = places[:, :2] * camera.scale + np.array([camera.tx, camera.ty])
-        error = (xy - self.keypoints.xy) * (100 / self.size)
-        # Geman-McClure-like: beyond three hundredths an error counts less and less
-        norm = np.linalg.norm(error, axis=1, keepdims=True)
-        error = error / np.sqrt(1 + (norm / 4) ** 2) * self.weights[:, None]
-        told = _unit(places[self.pairs[:, 1]] - places[self.pairs[:, 0]]) - self.directions
-        lengths = x[self.n_turn : self.n_turn + self.n_length]
-        firm = np.array([f for _, f in LENGTHS])
-        return np.concatenate(
-            [
-                error.ravel(),
-                1.5 * told.ravel(),
-                x[: self.n_turn] * self.firm,
-                lengths * firm,
-                x[self.n_turn + self.n_length : -3] * 1.0,
-                self._hinges(x),
-            ]
+            rotations,
+            stretch,
+            np.zeros(3, np.float32),
+            Camera(scale, float(shift[0]), float(shift[1])),
+            np.ones(len(stretch), np.float32),
         )
-
-    def _hinges(self, x: F64) -> F64:
-        """Knees do not bend forward."""
-        out = []
-        for side in "LR":
-            i = self.drives.index(f"lowerleg.{side}") * 3
-            out.append(3 * max(0.0, -float(x[i])))  # +x turns the shank back (y down, z away)
-        return np.array(out)
-
-
-def _without_surface(model: BodyModel) -> BodyModel:
-    """The same model with one vertex: the fit needs bones and landmarks, a thousand times."""
-    mean = model.mean
-    return replace(
-        model,
-        mean=replace(
-            mean,
-            rest=mean.rest[:1],
-            faces=mean.faces[:0],
-            bone_index=mean.bone_index[:1],
-            bone_weight=mean.bone_weight[:1],
-            uv=mean.uv[:1],
-            parts=mean.parts[:1],
-        ),
-        rest_basis=model.rest_basis[:, :1],
-        actions=model.actions[:, :1],
-    )
-
-
-def _unit(vectors: NDArray[np.floating]) -> F64:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float64)
+        return Fit(
+            shape=shape,
+            body=rig.model.shaped(shape),
+            pose=pose,
+            error_px=float(np.nanmean(errors)),
+            errors=errors,
+            seen=self.seen,
+            guessed=tuple(n for n, joints in LIMBS.items() if not self.seen[list(joints)].all()),
+        )

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engines.backdrop import Backdrop
+from engines.body.rotation import about
+from engines.render import Renderer, View
+from engines.types import Pose
+from tests.engines.figures import SIZE, avatar
+from tests.stick import standing, stick_body
+
+
+def turned(pose: Pose, bone: int, vector: list[float]) -> Pose:
+    """The pose with one bone turned about its head."""
+    rotations = pose.rotations.copy()
+    rotations[bone] = about(np.array(vector, np.float64)).astype(np.float32)
+    return replace(pose, rotations=rotations)
+
+
+def test_zero_motion_is_the_photo_inside_the_person() -> None:
+    figure = avatar()
+    renderer = Renderer(figure, SIZE, View())
+    out = Backdrop(figure, SIZE, View(), "photo").under(renderer.render(figure.reference))
+    inside = figure.alpha == 255
+    difference = np.abs(out[inside][:, :3].astype(int) - figure.image[inside])
+    assert difference.max() <= 2
+    assert (out[~inside][:, :3] == 128).all()
+
+
+def test_an_arm_turned_by_a_quarter_lies_where_computed_by_hand() -> None:
+    figure = avatar()
+    body = figure.body
+    renderer = Renderer(figure, SIZE, View())
+    pose = turned(figure.reference, body.bone("upperarm01.L"), [0, 0, -np.pi / 2])
+    person = renderer.render(pose)
+    shoulder = np.array([360.0, 130.0])  # the landmark, where the bone begins
+    # a point p of the arm goes to shoulder + (py, -px): down becomes right
+    for point in ([375, 200], [365, 150]):
+        px, py = np.array(point) - shoulder
+        x, y = (shoulder + np.array([py, -px])).round().astype(int)
+        assert person[y, x, 3] > 254
+        assert abs(person[y, x, 0] - 200) < 2
+    assert person[200, 375, 3] == 0  # nothing left behind
+
+
+def test_scaled_view_draws_smaller() -> None:
+    figure = avatar()
+    small = Renderer(figure, (320, 240), View(0.5)).render(figure.reference)
+    area = (small[:, :, 3] > 127).sum() / (figure.alpha > 127).sum()
+    assert abs(area - 0.25) < 0.01
+
+
+def test_fitted_view_covers_the_output_with_the_photo() -> None:
+    view = View.fit(avatar(), (512, 512))
+    left, top = view.dx, view.dy
+    assert left <= 0
+    assert top <= 0
+    assert left + 640 * view.scale >= 512 - 1e-6
+    assert top + 480 * view.scale >= 512 - 1e-6
+
+
+def test_an_arm_behind_the_chest_is_drawn_behind_with_hysteresis() -> None:
+    figure = avatar()
+    body = figure.body
+    renderer = Renderer(figure, SIZE, View())
+
+    def order(angle: float) -> list[str]:
+        pose = turned(figure.reference, body.bone("upperarm01.L"), [angle, 0, 0])
+        renderer.render(pose)
+        return renderer._order()
+
+    assert order(0.0) == ["core", "arm.L"]
+    assert order(0.9)[0] == "arm.L"  # the arm swings away from the camera
+    between = next(a for a in np.linspace(0.9, 0.0, 91) if order(float(a))[0] == "core")
+    again = next(a for a in np.linspace(between, 0.9, 91) if order(float(a))[0] == "arm.L")
+    assert again > between + 0.05
+
+
+def test_inferred_surface_follows_its_arm() -> None:
+    body, pose = stick_body(standing(*SIZE))
+    wrist = body.heads[body.bone("wrist.L")]
+    hand = wrist + np.array([[-0.03, 0, 0], [0.03, 0, 0], [0, 0.1, 0]], np.float32)
+    rest = np.concatenate([body.rest, hand])
+    n = len(body.rest)
+    index = np.zeros((n + 3, 4), np.int32)
+    index[n:, 0] = body.bone("wrist.L")
+    weight = np.tile(np.array([1, 0, 0, 0], np.float32), (n + 3, 1))
+    body = replace(
+        body,
+        rest=rest,
+        faces=np.array([[n, n + 2, n + 1]], np.int32),
+        bone_index=index,
+        bone_weight=weight,
+        uv=np.zeros((n + 3, 2), np.float32),
+        parts=np.zeros(n + 3, np.int32),
+    )
+    colours = np.zeros((n + 3, 4), np.uint8)
+    colours[n:] = [250, 200, 150, 255]
+    figure = replace(avatar(body, pose), body_colours=colours)
+    renderer = Renderer(figure, SIZE, View())
+    x, y = (wrist[:2] * 300).round().astype(int)
+    assert renderer.render(pose)[y + 8, x, 0] == pytest.approx(250, abs=1)
+    raised = renderer.render(turned(pose, body.bone("upperarm01.L"), [0, 0, -np.pi / 2]))
+    assert raised[y + 8, x, 3] == 0
+    assert (np.abs(raised[:, :, 0] - 250) < 1).any()
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    figure = avatar()
+    pose = figure.reference
+    broken = replace(pose, root=np.array([np.nan, 0, 0], np.float32))
+    with pytest.raises(ValueError, match="finite"):
+        Renderer(figure, SIZE, View()).render(broken)
