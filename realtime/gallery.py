@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,6 @@ from typing import Protocol
 
 from engines.errors import InputError
 from engines.types import Avatar
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_RESERVED = re.compile(r"(?i)con|prn|aux|nul|(com|lpt)\d")  # no file of Windows may be called so
 
 
 class MissingError(InputError):
@@ -50,13 +46,3 @@ Progress = Callable[[float, str], None]
 Enroller = Callable[[Path, str, Progress], list[str]]
 """Makes an avatar of a photo under a name and returns its warnings. Runs in a process of its own,
 so it must be importable by name. Raises PuppetcamError."""
-
-
-def checked_name(name: str) -> str:
-    """The name, if an avatar may be called so. Raises InputError."""
-    if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
-        raise InputError(
-            f"An avatar cannot be called {name[:40]!r}.",
-            "Use 1 to 40 letters (a-z), digits, - and _, beginning with a letter or digit.",
-        )
-    return name

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from aiortc import RTCIceServer
 
+from engines.avatar.store import check_name
 from engines.types import Avatar
 from realtime import admission, transport
 from realtime.gallery import Enroller, Gallery, MissingError
@@ -148,4 +149,5 @@ class Hub:
         return cards[0].name
 
     async def _load(self, name: str) -> Avatar:
-        return await self.help(self.backstage.gallery.load, name)
+        # A name, never a path: it comes from the page.
+        return await self.help(self.backstage.gallery.load, check_name(name))

@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from engines.avatar.enroll import enroll
-from engines.avatar.photo import Photo
-from engines.keypoints.people import Person, find_people
 from tqdm import tqdm
 
+from engines.avatar.enroll import enroll
+from engines.avatar.photo import Photo
 from engines.errors import InputError, NoPersonError
+from engines.keypoints.people import PeopleFinder, Person
 from engines.render import View
 from engines.types import F32, U8
 from realtime.clip import ClipReader, ClipWriter
@@ -109,13 +109,13 @@ def score_clip(path: Path, video: Path | None = None) -> Score:
     photo_person: Person | None = None
     writer: ClipWriter | None = None
     count = 0
-    with ClipReader(path) as clip:
+    with ClipReader(path) as clip, PeopleFinder() as finder:
         frames = tqdm(
             clip, total=clip.count or None, desc=path.stem, unit="frame", disable=None,
             file=sys.stderr,
         )  # fmt: skip
         for frame in frames:
-            truth = next(iter(find_people(frame.image)), None)
+            truth = next(iter(finder.find(frame.image)), None)
             if truth is None:
                 continue
             size = (frame.image.shape[1], frame.image.shape[0])
@@ -130,7 +130,7 @@ def score_clip(path: Path, video: Path | None = None) -> Score:
                 continue
             assert photo is not None
             picture = np.ascontiguousarray(puppeteer.process(frame).image[:, :, :3])
-            found = next(iter(find_people(picture)), None)
+            found = next(iter(finder.find(picture)), None)
             performed.add(picture, found, frame.image, truth)
             still.add(photo, photo_person, frame.image, truth)
             real.add(frame.image, truth, frame.image, truth)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import errno
 import importlib.metadata
+import logging
 import signal
 import socket
 import ssl
@@ -83,8 +84,10 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
 def run(args: argparse.Namespace, open_backstage: OpenBackstage | None = None) -> int:
     """Serve until Ctrl-C; the exit code. Raises PuppetcamError."""
     if open_backstage is None:
-        from realtime.backstage import open_backstage  # models and kernels: only once they serve
-    log.configure()
+        from realtime import backstage as performing  # models and kernels: only once they serve
+
+        open_backstage = performing.open_backstage
+    log.configure(logging.DEBUG if getattr(args, "verbose", False) else logging.INFO)
     config = config_of(args)
     tls = config.tls()
     listener = bind(config.host, config.port)  # first: a busy port is known before models load

@@ -23,13 +23,14 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
 
+from engines.avatar.store import check_name
 from engines.errors import InputError
 from realtime import offer
 from realtime.enrolment import Enrolments
-from realtime.gallery import checked_name
 from realtime.guard import TooLargeError, answer_errors, guard, problem
 from realtime.hub import Hub
 
@@ -105,7 +106,7 @@ async def get_avatars(request: web.Request) -> web.Response:
         [
             {
                 "name": card.name,
-                "thumbnail": f"api/avatars/{card.name}/thumbnail",
+                "thumbnail": f"api/avatars/{quote(card.name)}/thumbnail",
                 "warnings": card.warnings,
                 "bundled": card.bundled,
             }
@@ -116,7 +117,7 @@ async def get_avatars(request: web.Request) -> web.Response:
 
 async def get_thumbnail(request: web.Request) -> web.Response:
     hub = request.app[HUB]
-    name = checked_name(request.match_info["name"])
+    name = check_name(request.match_info["name"])
     picture = await hub.help(hub.backstage.gallery.thumbnail, name)
     kind = "image/png" if picture.startswith(b"\x89PNG") else "image/jpeg"
     return web.Response(body=picture, content_type=kind)
@@ -124,7 +125,7 @@ async def get_thumbnail(request: web.Request) -> web.Response:
 
 async def delete_avatar(request: web.Request) -> web.Response:
     hub = request.app[HUB]
-    await hub.help(hub.backstage.gallery.delete, checked_name(request.match_info["name"]))
+    await hub.help(hub.backstage.gallery.delete, check_name(request.match_info["name"]))
     return web.json_response({})
 
 
@@ -134,7 +135,7 @@ async def get_job(request: web.Request) -> web.Response:
 
 async def post_avatar(request: web.Request) -> web.Response:
     hub = request.app[HUB]
-    name = checked_name(request.query.get("name", ""))
+    name = check_name(request.query.get("name", ""))
     cards = await hub.help(hub.backstage.gallery.cards)
     if name.lower() in (card.name.lower() for card in cards):
         return problem(409, f"There is an avatar {name!r} already.", "Choose another name.")

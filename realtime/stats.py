@@ -57,6 +57,11 @@ class StageTimes:
                 samples = self._samples[name] = deque(maxlen=self._kept)
             samples.append(duration_s)
 
+    def clear(self) -> None:
+        """Forget what was measured, such as a warm-up."""
+        with self._lock:
+            self._samples.clear()
+
     def stats(self) -> dict[str, StageStats]:
         """p50, p95 and p99 of each stage in ms, in the order in which the stages first ran."""
         with self._lock:

@@ -145,6 +145,10 @@ export class Link extends EventTarget {
     peer.ontrack = ({ track, receiver }) => {
       if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
       if ("playoutDelayHint" in receiver) receiver.playoutDelayHint = 0;
+      receiver.transport.onstatechange = () => {
+        if (peer !== this.#peer || receiver.transport.state !== "closed") return;
+        this.#lost(new Problem("The server closed the connection."));
+      };
       this.dispatchEvent(new CustomEvent("track", { detail: track }));
     };
     peer.onconnectionstatechange = () => this.#follow(peer);
@@ -172,9 +176,6 @@ export class Link extends EventTarget {
     channel.onmessage = ({ data }) => {
       if (peer !== this.#peer) return;
       this.dispatchEvent(new CustomEvent("control", { detail: JSON.parse(data) }));
-    };
-    channel.onclose = () => {
-      if (peer === this.#peer) this.#lost(new Problem("The server closed the connection."));
     };
   }
 

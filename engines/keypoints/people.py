@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
@@ -35,27 +36,49 @@ class Person:
         check("Person.box", self.box, np.float32, (4,))
 
 
-def find_people(image: U8, threads: int = 2) -> list[Person]:
-    """People in ``image`` u8 (H, W, 3) RGB, largest mask first; empty where there is nobody.
+class PeopleFinder:
+    """Finds people in one picture after another; holds its networks until closed.
 
-    The image is looked at as it is and from twice as far (a face may fill it), and where that
-    shows nobody, in overlapping quarters (a person may be small in it).
     Raises ModelError when a model file is missing or altered.
     """
-    check("image", image, np.uint8, (None, None, 3))
-    height, width = image.shape[:2]
-    with (
-        open_model("pose_detection", threads=threads) as detection,
-        open_model("pose_landmark_mask", threads=threads) as landmark,
-    ):
-        detector, landmarker = Detector(detection), Landmarker(landmark)
+
+    def __init__(self, threads: int = 2) -> None:
+        self._detector = Detector(open_model("pose_detection", threads=threads))
+        self._landmarker = Landmarker(open_model("pose_landmark_mask", threads=threads))
+
+    def find(self, image: U8) -> list[Person]:
+        """People in ``image`` u8 (H, W, 3) RGB, largest mask first; empty where there is nobody.
+
+        The image is looked at as it is and from twice as far (a face may fill it), and where that
+        shows nobody, in overlapping quarters (a person may be small in it).
+        """
+        check("image", image, np.uint8, (None, None, 3))
+        height, width = image.shape[:2]
+        detector, landmarker = self._detector, self._landmarker
         found = (
             _look(image, whole(height, width), FAINT_SCORE, detector, landmarker)
             or _look(image, quarters(height, width), MIN_SCORE, detector, landmarker)
         )  # fmt: skip
-    people = [_person(image, region, reading) for region, reading in _distinct(found)]
-    people = [person for person in people if person.mask.max() > 0.5]
-    return sorted(people, key=lambda person: -float(person.mask.sum()))
+        people = [_person(image, region, reading) for region, reading in _distinct(found)]
+        people = [person for person in people if person.mask.max() > 0.5]
+        return sorted(people, key=lambda person: -float(person.mask.sum()))
+
+    def close(self) -> None:
+        """Let the networks go."""
+        self._detector.close()
+        self._landmarker.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def find_people(image: U8) -> list[Person]:
+    """People in one picture; see ``PeopleFinder.find``."""
+    with PeopleFinder() as finder:
+        return finder.find(image)
 
 
 def whole(height: int, width: int) -> list[Box]:

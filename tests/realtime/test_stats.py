@@ -35,6 +35,8 @@ def test_stage_times_keep_the_newest() -> None:
     stats = times.stats()["warp"]
     assert stats.p50 == pytest.approx(1.0)
     assert stats.p99 == pytest.approx(3.0)
+    times.clear()
+    assert times.stats() == {}
 
 
 def test_a_failing_stage_is_timed_too() -> None:

@@ -1,0 +1,245 @@
+"""True glass-to-glass through a real Chromium: ``puppetcam bench --browser``.
+
+The camera is a file whose frames carry marks (``realtime.mark``). The page shows it as its own
+preview, with the time at which Chromium captured each frame, and sends it; the server copies each
+mark into the avatar frame made of that camera frame; the page reads it off the returned video at
+the moment it is shown. Same page, same clock, every frame.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import DeviceError, InputError, PuppetcamError
+from engines.types import U8
+from realtime.mark import NUMBERS, write_mark
+
+WARM_UP_S = 3.0
+CONNECT_S = 30.0
+# A capture repeats its numbers: a frame that took longer than this would be taken for a later one.
+LONGEST_MS = 4000.0
+
+PLACES = {
+    "linux": (),
+    "darwin": (
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    ),
+    "win32": (
+        r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+        r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+    ),
+}
+
+# --use-fake-ui...: no permission question. The mDNS feature hides loopback addresses otherwise.
+FLAGS = (
+    "--disable-gpu",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+# Runs in the page. `camera`: [number, captured ms] of the preview; `screen`: [number, shown ms] of
+# the avatar, number -1 where no mark was readable.
+WATCH = """async () => {
+  const { MarkReader } = await import("/mark.js");
+  const seen = (window.seen = { camera: [], screen: [] });
+  const watch = (id, list, when) => {
+    const video = document.getElementById(id);
+    const reader = new MarkReader();
+    const look = (now, frame) => {
+      const shown = performance.now();
+      list.push([reader.read(video, frame.width, frame.height) ?? -1, when(shown, frame)]);
+      video.requestVideoFrameCallback(look);
+    };
+    video.requestVideoFrameCallback(look);
+  };
+  watch("own", seen.camera, (shown, frame) => frame.captureTime ?? shown);
+  watch("avatar", seen.screen, (shown) => shown);
+}"""
+
+Log = NDArray[np.float64]
+
+
+def find_chromium() -> Path:
+    """Chromium, Chrome or Edge on this machine; PUPPETCAM_CHROMIUM names another.
+
+    Raises DeviceError if there is none.
+    """
+    named = os.environ.get("PUPPETCAM_CHROMIUM")
+    names = (named,) if named else ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = [path for name in names if (path := shutil.which(name))]
+    found += [] if named else [path for path in PLACES.get(sys.platform, ()) if Path(path).exists()]
+    if not found:
+        raise DeviceError(
+            f"no Chromium here (looked for {', '.join(names)})",
+            "Debian, Ubuntu: apt-get install chromium; elsewhere install Chrome, "
+            "or set PUPPETCAM_CHROMIUM to the program",
+        )
+    return Path(found[0])
+
+
+def write_capture(path: Path, pictures: Iterable[U8], rate: int = 30) -> int:
+    """Write pictures, u8 (H, W, 3) of one even size, as a camera for Chromium, each with its mark.
+
+    path: a .y4m file (raw: 0.46 MB a frame at 640x480). Numbers count from 0. Returns the number
+    of frames. Raises InputError if there is none or they differ in size.
+    """
+    count, size = 0, (0, 0)
+    with path.open("wb") as file:
+        for picture in pictures:
+            height, width = picture.shape[:2]
+            if count == 0:
+                size = (height, width)
+                file.write(f"YUV4MPEG2 W{width} H{height} F{rate}:1 Ip A1:1 C420mpeg2\n".encode())
+            if (height, width) != size or height % 2 or width % 2:
+                raise InputError(
+                    f"capture frame {count}: got {width}x{height}, wanted {size[1]}x{size[0]}, even"
+                )
+            marked = np.ascontiguousarray(picture)
+            marked = marked.copy() if marked is picture else marked
+            write_mark(marked, count % NUMBERS)
+            frame = av.VideoFrame.from_ndarray(marked, format="rgb24").reformat(format="yuv420p")
+            file.write(b"FRAME\n" + frame.to_ndarray().tobytes())
+            count += 1
+    if count == 0:
+        raise InputError("capture: got no pictures, wanted at least one")
+    return count
+
+
+def measure(
+    url: str,
+    seconds: float = 30.0,
+    capture: Path | None = None,
+    progress: Callable[[float], None] = lambda done_s: None,
+) -> dict[str, Any]:
+    """Perform for a while in Chromium against a running ``puppetcam serve`` and time every frame.
+
+    url: the performer page. capture: a .y4m file of ``write_capture``. progress: called about once
+    a second with the seconds measured so far. Times are from Chromium's capture of the camera frame
+    to the callback that shows its avatar frame. Raises DeviceError without Chromium or Playwright,
+    PuppetcamError if the page does not go live.
+    """
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise DeviceError(
+            "the package playwright is not installed", 'pip install "puppetcam[test]"'
+        ) from error
+    flags = list(FLAGS)
+    if capture is not None:
+        if not capture.is_file():
+            raise InputError(f"no capture at {capture}", "make one with write_capture")
+        flags.append(f"--use-file-for-fake-video-capture={capture.resolve()}")
+    chromium = find_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(url)
+        page.click("#start-camera")
+        started = time.monotonic()
+        while page.get_attribute("#status", "data-state") != "live":
+            if time.monotonic() - started > CONNECT_S:
+                notice = page.inner_text("#notices") or page.inner_text("#status")
+                raise PuppetcamError(
+                    f"the page did not go live in {CONNECT_S:.0f} s; it says: {notice}",
+                    "does puppetcam serve run at this address?",
+                )
+            page.wait_for_timeout(50)
+        live_s = time.monotonic() - started
+        page.evaluate('async () => (await import("/app.js")).link.send({type: "mark", on: true})')
+        page.wait_for_timeout(1e3 * WARM_UP_S)
+        page.evaluate(WATCH)
+        began = time.monotonic()
+        camera, screen = [], []
+        while (elapsed := time.monotonic() - began) < seconds:
+            page.wait_for_timeout(1e3 * min(1.0, seconds - elapsed))
+            # Moved out every second: ten minutes of lists would weigh on the page.
+            part = page.evaluate(
+                "() => ({camera: seen.camera.splice(0), screen: seen.screen.splice(0)})"
+            )
+            camera += part["camera"]
+            screen += part["screen"]
+            progress(time.monotonic() - began)
+        facts = page.evaluate(
+            """() => ["own", "avatar"].map((id) => document.getElementById(id))
+                 .map((video) => `${video.videoWidth}x${video.videoHeight}`)"""
+        )
+        version = browser.version
+        browser.close()
+    return {
+        "seconds": round(seconds, 1),
+        "chromium": version,
+        "camera": facts[0],
+        "avatar": facts[1],
+        "live_after_s": round(live_s, 2),
+        **summarise(
+            np.asarray(camera, float).reshape(-1, 2), np.asarray(screen, float).reshape(-1, 2)
+        ),
+    }
+
+
+def latencies(camera: Log, screen: Log) -> Log:
+    """Match marks on the screen with the camera's.
+
+    camera: f64 (N, 2), number and capture time in ms; screen: f64 (M, 2), number (-1: none) and
+    time shown in ms. Returns f64 (L, 2): time shown and latency, both ms, for each first showing of
+    a frame whose capture was seen at most ``LONGEST_MS`` before.
+    """
+    matched = []
+    last = -1.0
+    for number, shown in screen:
+        if number < 0 or number == last:
+            continue
+        last = number
+        captured = camera[(camera[:, 0] == number) & (camera[:, 1] <= shown), 1]
+        if captured.size and shown - captured[-1] <= LONGEST_MS:
+            matched.append((shown, shown - captured[-1]))
+    return np.asarray(matched, float).reshape(-1, 2)
+
+
+def summarise(camera: Log, screen: Log) -> dict[str, Any]:
+    """Both logs (see ``latencies``) as figures; a figure is None where too little was seen."""
+    found = latencies(camera, screen)
+
+    def rate(times: Log) -> float | None:
+        if len(times) < 2:
+            return None
+        return round(float((len(times) - 1) * 1e3 / (times[-1] - times[0])), 2)
+
+    result: dict[str, Any] = {
+        "frames": len(found),
+        "unreadable": int((screen[:, 0] < 0).sum()),
+        "fps_camera": rate(camera[:, 1]),
+        "fps_shown": rate(screen[:, 1]),
+        "fps_new": rate(found[:, 0]),
+        "glass_to_glass_ms": None,
+        "slope_ms_per_minute": None,
+    }
+    if len(found) >= 2:
+        p50, p95, p99 = np.percentile(found[:, 1], (50, 95, 99))
+        result["glass_to_glass_ms"] = {
+            "p50": round(float(p50), 1),
+            "p95": round(float(p95), 1),
+            "p99": round(float(p99), 1),
+            "max": round(float(found[:, 1].max()), 1),
+        }
+        minutes = (found[:, 0] - found[0, 0]) / 60_000
+        result["slope_ms_per_minute"] = round(float(np.polyfit(minutes, found[:, 1], 1)[0]), 2)
+    return result

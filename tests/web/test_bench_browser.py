@@ -1,0 +1,86 @@
+"""The browser benchmark's arithmetic, and a short run of the whole."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engines.errors import InputError
+from realtime import bench_browser
+from realtime.bench_browser import latencies, measure, summarise, write_capture
+from realtime.mark import read_mark
+from tests.web.conftest import LiveServer
+from tests.web.scene import scene
+
+
+def test_each_frame_counts_once_against_its_own_capture() -> None:
+    # Number 0 comes twice: the capture has looped.
+    camera = np.array([[0, 1000], [1, 1033], [2, 1066], [0, 1100]], float)
+    screen = np.array([[0, 1050], [0, 1066], [-1, 1083], [2, 1130], [0, 1140], [9, 1150]], float)
+    assert latencies(camera, screen).tolist() == [[1050, 50], [1130, 64], [1140, 40]]
+
+
+def test_a_frame_seen_only_after_the_loop_is_left_out() -> None:
+    assert latencies(np.array([[5.0, 0.0]]), np.array([[5.0, 4001.0]])).size == 0
+
+
+def test_summary_has_the_percentiles_rates_and_the_slope() -> None:
+    # 30 frames per second for a minute; latency grows from 40 ms by 6 ms per minute.
+    times = np.arange(1801) * (1e3 / 30)
+    late = 40 + 6 * times / 60_000
+    numbers = np.arange(1801.0)
+    found = summarise(np.c_[numbers, times], np.c_[numbers, times + late])
+    assert found["frames"] == 1801
+    assert found["fps_camera"] == 30.0
+    assert found["slope_ms_per_minute"] == pytest.approx(6.0, abs=0.01)
+    assert found["glass_to_glass_ms"] == {"p50": 43.0, "p95": 45.7, "p99": 45.9, "max": 46.0}
+
+
+def test_nothing_seen_is_no_figure() -> None:
+    found = summarise(np.zeros((0, 2)), np.array([[-1.0, 5.0]]))
+    assert found["frames"] == 0
+    assert found["unreadable"] == 1
+    assert found["glass_to_glass_ms"] is None
+    assert found["slope_ms_per_minute"] is None
+
+
+def test_a_capture_is_a_camera_with_marks(tmp_path: Path) -> None:
+    path = tmp_path / "camera.y4m"
+    assert write_capture(path, scene(5, 320, 240)) == 5
+    with av.open(str(path)) as container:
+        frames = [
+            np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            for frame in container.decode(video=0)
+        ]
+    assert [read_mark(frame) for frame in frames] == [0, 1, 2, 3, 4]
+    assert frames[0].shape == (240, 320, 3)
+
+
+def test_a_capture_of_changing_size_is_refused(tmp_path: Path) -> None:
+    pictures = [np.zeros((240, 320, 3), np.uint8), np.zeros((480, 640, 3), np.uint8)]
+    with pytest.raises(InputError, match="got 640x480, wanted 320x240"):
+        write_capture(tmp_path / "camera.y4m", pictures)
+    with pytest.raises(InputError, match="no pictures"):
+        write_capture(tmp_path / "camera.y4m", [])
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("chromium")
+def test_a_short_run_measures_every_frame(
+    server: LiveServer, capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench_browser, "WARM_UP_S", 0.5)
+    told: list[float] = []
+    # On a thread of its own: this one may have Playwright's loop already.
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(measure, server.url, 2.0, capture, told.append).result()
+    assert found["camera"] == "320x240"
+    assert found["avatar"] == "256x256"
+    assert found["frames"] > 10
+    assert 0 < found["glass_to_glass_ms"]["p50"] < 4000
+    assert told == sorted(told)
+    assert told[-1] >= 2.0
