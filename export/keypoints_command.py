@@ -1,4 +1,4 @@
-"""The ``keypoints`` subcommand of puppetcam-export."""
+"""The ``keypoints`` and ``golden`` subcommands of puppetcam-export."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+TESTS = Path(__file__).parent.parent / "tests" / "engines" / "keypoints"
+
 
 def add_parser(commands: Any) -> None:
-    """Adds ``keypoints`` to the subcommands of puppetcam-export."""
+    """Adds ``keypoints`` and ``golden`` to the subcommands of puppetcam-export."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "keypoints",
         help="MediaPipe's networks to engines/keypoints/models",
@@ -30,6 +32,23 @@ def add_parser(commands: Any) -> None:
         help="write nothing: exit code 5 unless the carried files are what this would write",
     )
     parser.set_defaults(run=run)
+
+    parser = commands.add_parser(
+        "golden",
+        help="MediaPipe's own landmarks, for the parity tests",
+        description="Ask MediaPipe's own graph for the landmarks of the parity tests' pictures. "
+        "Needs mediapipe 0.10.21 (Python up to 3.12, an environment of its own).",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="FOLDER",
+        help="the PNG files in this folder's folders instead of scikit-image's photos",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="JSON file (default: beside the tests that read it)"
+    )
+    parser.set_defaults(run=run_golden)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,4 +72,22 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         keypoints.write(files.items(), FOLDER)
         print(f"{len(files)} files written to {FOLDER}")
+    return 0
+
+
+def run_golden(arguments: argparse.Namespace) -> int:
+    """Write the golden numbers; prints where."""
+    import json
+
+    from export.keypoints_cases import cases
+    from export.keypoints_golden import golden, pictures
+
+    if arguments.pictures:
+        out, images = arguments.out or TESTS / "golden_pictures.json", pictures(arguments.pictures)
+    else:
+        out, images = arguments.out or TESTS / "golden.json", cases()
+    answers = golden(images)
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(answers[name])}" for name in answers)
+    out.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    print(f"{len(answers)} pictures: {out}")
     return 0
