@@ -46,7 +46,7 @@ def add_parser(commands: Any) -> None:
         help="the PNG files in this folder's folders instead of scikit-image's photos",
     )
     parser.add_argument(
-        "--out", type=Path, help="JSON file (default: beside the tests that read it)"
+        "--out", type=Path, default=TESTS, help="folder of the JSON files (default: %(default)s)"
     )
     parser.set_defaults(run=run_golden)
 
@@ -57,11 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     from engines.keypoints.carried import FOLDER
     from export import keypoints
+    from export.keypoints_recipes import RECIPES
     from export.wheel import networks
 
     found = networks(arguments.wheel)
     if arguments.all:
-        total = len(keypoints.RECIPES) * len(keypoints.FLAVOURS)
+        total = len(RECIPES) * len(keypoints.FLAVOURS)
         keypoints.write(tqdm(keypoints.everything(found), total=total), arguments.all)
         print(f"{total} files written to {arguments.all}")
         return 0
@@ -81,13 +82,15 @@ def run_golden(arguments: argparse.Namespace) -> int:
 
     from export.keypoints_cases import cases
     from export.keypoints_golden import golden, pictures
+    from export.keypoints_tensors import tensors
 
     if arguments.pictures:
-        out, images = arguments.out or TESTS / "golden_pictures.json", pictures(arguments.pictures)
+        answers = {"golden_pictures.json": golden(pictures(arguments.pictures))}
     else:
-        out, images = arguments.out or TESTS / "golden.json", cases()
-    answers = golden(images)
-    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(answers[name])}" for name in answers)
-    out.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
-    print(f"{len(answers)} pictures: {out}")
+        images = cases()
+        answers = {"golden.json": golden(images), "tensors.json": tensors(images["astronaut"])}
+    for file_name, table in answers.items():
+        lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(table[name])}" for name in table)
+        (arguments.out / file_name).write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+        print(f"{arguments.out / file_name}: {len(table)} entries")
     return 0

@@ -62,6 +62,8 @@ def pictures(folder: Path) -> dict[str, U8]:
     found = {}
     for path in sorted(folder.glob("*/*.png")):
         bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise InputError(f"{path}: got no PNG picture")
         found[path.relative_to(folder).as_posix()] = np.ascontiguousarray(bgr[:, :, ::-1])
     return found
 
@@ -74,6 +76,44 @@ def mask_cells(mask: F32) -> F32:
 
 
 def _answer(image: U8) -> dict[str, Any] | None:
+    packets = run_graph(
+        GRAPH,
+        image,
+        {"complexity": 1, "smooth": False, "previous": False, "segment": True},
+        dict.fromkeys(PROTOS, "get_proto") | {"mask": "get_image_frame"},
+    )
+    if "landmarks" not in packets:
+        return None
+    height, width = image.shape[:2]
+    points, region = packets["landmarks"].landmark, packets["region"]
+    mask = np.squeeze(packets["mask"].numpy_view()).astype(np.float32)
+    return {
+        "sha256": hashlib.sha256(image.tobytes()).hexdigest(),
+        "region": rounded(
+            [
+                region.x_center * width,
+                region.y_center * height,
+                region.width * width,
+                region.rotation,
+            ]
+        ),
+        "xy": rounded([[p.x * width, p.y * height] for p in points]),
+        "z": rounded([p.z * width for p in points]),
+        "visibility": rounded([p.visibility for p in points]),
+        "presence": rounded([p.presence for p in points]),
+        "world": rounded([[p.x, p.y, p.z] for p in packets["world"].landmark]),
+        "mask": rounded(mask_cells(mask)),
+    }
+
+
+def run_graph(
+    text: str, image: U8, side: dict[str, int | bool], streams: dict[str, str]
+) -> dict[str, Any]:
+    """Run a MediaPipe graph on one image sent to its stream "image".
+
+    side: side packets by name. streams: output streams with the packet_getter function for each.
+    Returns what each stream gave; silent streams are left out.
+    """
     try:
         import mediapipe
         from mediapipe.python import packet_creator, packet_getter
@@ -82,24 +122,21 @@ def _answer(image: U8) -> dict[str, Any] | None:
     except ImportError as error:
         raise InputError(f"mediapipe: not installed ({error})", INSTALL) from error
     resource_util.set_resource_dir(str(Path(mediapipe.__file__).resolve().parent.parent))
-    graph = CalculatorGraph(graph_config=GRAPH)
-    answers: dict[str, Any] = {}
-    for stream in PROTOS:
+    graph = CalculatorGraph(graph_config=text)
+    got: dict[str, Any] = {}
+    for stream in streams:
         graph.observe_output_stream(
-            stream, lambda key, packet: answers.setdefault(key, packet_getter.get_proto(packet))
+            stream,
+            lambda name, packet: got.update({name: getattr(packet_getter, streams[name])(packet)}),
         )
-    graph.observe_output_stream(
-        "mask",
-        lambda key, packet: answers.setdefault(
-            key, packet_getter.get_image_frame(packet).numpy_view().copy()
-        ),
-    )
     graph.start_run(
         {
-            "complexity": packet_creator.create_int(1),
-            "smooth": packet_creator.create_bool(False),
-            "previous": packet_creator.create_bool(False),
-            "segment": packet_creator.create_bool(True),
+            name: (
+                packet_creator.create_bool(value)
+                if isinstance(value, bool)
+                else packet_creator.create_int(value)
+            )
+            for name, value in side.items()
         }
     )
     frame = packet_creator.create_image_frame(
@@ -107,29 +144,9 @@ def _answer(image: U8) -> dict[str, Any] | None:
     )
     graph.add_packet_to_input_stream("image", frame.at(0))
     graph.close()
-    if "landmarks" not in answers:
-        return None
-    height, width = image.shape[:2]
-    points, region = answers["landmarks"].landmark, answers["region"]
-    return {
-        "sha256": hashlib.sha256(image.tobytes()).hexdigest(),
-        "size": [width, height],
-        "region": _rounded(
-            [
-                region.x_center * width,
-                region.y_center * height,
-                region.width * width,
-                region.rotation,
-            ]
-        ),
-        "xy": _rounded([[p.x * width, p.y * height] for p in points]),
-        "z": _rounded([p.z * width for p in points]),
-        "visibility": _rounded([p.visibility for p in points]),
-        "presence": _rounded([p.presence for p in points]),
-        "world": _rounded([[p.x, p.y, p.z] for p in answers["world"].landmark]),
-        "mask": _rounded(mask_cells(np.squeeze(answers["mask"]).astype(np.float32))),
-    }
+    return got
 
 
-def _rounded(values: Any) -> Any:
+def rounded(values: Any) -> Any:
+    """Lists of numbers with four decimals."""
     return np.round(np.asarray(values, np.float64), 4).tolist()
