@@ -51,7 +51,7 @@ PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 VIDEO_CLOCK_HZ = 90_000
 
 START_BITRATE = 1_500_000  # bits per second, until the receiver reports what it can take
-MIN_BITRATE = 400_000
+MIN_BITRATE = 600_000
 MAX_BITRATE = 6_000_000
 MIN_UPLINK = 1_000_000
 # A reported bitrate is followed when it leaves this band around the present one: each change
