@@ -62,6 +62,14 @@ FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 
+# The control channel opens a moment after the connection; the page then says what it wants itself.
+ASK_FOR_MARKS = """async () => {
+  const { link } = await import("/app.js");
+  while (!link.send({ type: "mark", on: true })) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}"""
+
 # Runs in the page. `camera`: [number, captured ms] of the preview; `screen`: [number, shown ms] of
 # the avatar, number -1 where no mark was readable.
 WATCH = """async () => {
@@ -179,7 +187,7 @@ def measure(
                 )
             page.wait_for_timeout(50)
         live_s = time.monotonic() - started
-        page.evaluate('async () => (await import("/app.js")).link.send({type: "mark", on: true})')
+        page.evaluate(ASK_FOR_MARKS)
         page.wait_for_timeout(1e3 * WARM_UP_S)
         page.evaluate(WATCH)
         began = time.monotonic()
