@@ -5,16 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 
-from export import body
+from engines.errors import PuppetcamError
+from export import body, keypoints_command
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point of ``puppetcam-export``."""
+    """Entry point of ``puppetcam-export``; a PuppetcamError's exit code where there is one."""
     parser = argparse.ArgumentParser(prog="puppetcam-export", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     body.add_parser(commands)
+    keypoints_command.add_parser(commands)
     arguments = parser.parse_args(argv)
-    return int(arguments.run(arguments))
+    try:
+        return int(arguments.run(arguments))
+    except PuppetcamError as error:
+        print(f"puppetcam-export: {error}", file=sys.stderr)
+        return error.exit_code
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ MAX_BITRATE = 6_000_000
 # A reported bitrate is followed when it leaves this band around the present one: each change
 # reopens the encoder, which costs a key frame.
 STEADY_BAND = (0.75, 1.5)
+# Our pictures are BT.601; Chromium takes H264 that does not say so for BT.709 (VP8 always is 601).
+BT601 = "colormatrix=smpte170m:colorprim=bt709:transfer=bt709:range=tv"
 KEYFRAME_INTERVAL = 3000  # frames; lost pictures are asked for by the receiver
 
 CONSENT_INTERVAL_S = 1
@@ -216,6 +218,7 @@ class FastH264Encoder(_SteadyBitrate, H264Encoder):
                 "tune": "zerolatency",
                 "maxrate": str(bitrate),
                 "bufsize": str(bitrate // 5),
+                "x264-params": BT601,
             }
             codec.profile = "Baseline"
         assert self.codec is not None

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from engines.avatar.figure import LIMBS, Figure
+from engines.avatar.region import Mask
 from engines.avatar.weights import head_circle
 from engines.types import F32, U8, BodyMesh, Layer
 
@@ -65,10 +66,10 @@ def skin_colour(image: U8, alpha: U8, figure: Figure) -> F32:
     face = ((columns - x) ** 2 + (rows - y) ** 2 < (0.7 * radius) ** 2) & (alpha > 250)
     if face.sum() < 16:
         return np.array([200, 160, 135], np.float32)
-    return np.median(image[face], 0).astype(np.float32)
+    return np.asarray(np.median(image[face], 0), np.float32)
 
 
-def _like(colour: F32, skin: F32) -> NDArray[np.bool_]:
+def _like(colour: F32, skin: F32) -> Mask:
     """Which colours f32 (N, 3) have the hue of ``skin``, whatever the light."""
     both = np.concatenate([colour, skin[None]])[None] / 255
     lab = cv2.cvtColor(both.astype(np.float32), cv2.COLOR_RGB2LAB)[0]
@@ -83,7 +84,7 @@ def _inferred(
     row: NDArray[np.intp],
     column: NDArray[np.intp],
     layers: tuple[Layer, ...],
-) -> NDArray[np.bool_]:
+) -> Mask:
     outside = ~_in_frame(figure, alpha.shape, _MARGIN)
     covered = np.zeros(len(row), bool)
     for layer in layers:
@@ -99,10 +100,10 @@ def _inferred(
     apart = np.isin(figure.limb, [LIMBS.index(layer.name) for layer in layers])
     behind = (alpha[row, column] > 250) & (~apart | (label != figure.limb)) & ~covered & missing
     # the trunk is one piece in the photo: what its layer does not cover was never there
-    return outside | (behind & (figure.limb != 0))
+    return np.asarray(outside | (behind & (figure.limb != 0)))
 
 
-def _in_frame(figure: Figure, shape: tuple[int, ...], inset: float) -> NDArray[np.bool_]:
+def _in_frame(figure: Figure, shape: tuple[int, ...], inset: float) -> Mask:
     x, y = figure.surface[:, 0], figure.surface[:, 1]
     edge = inset * figure.metre
     return np.asarray((x >= edge) & (y >= edge) & (x < shape[1] - edge) & (y < shape[0] - edge))
@@ -120,7 +121,7 @@ def _groups(body: BodyMesh) -> NDArray[np.str_]:
     return np.array(of_part)[body.parts]
 
 
-def _mirrored(body: BodyMesh, colour: F32, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _mirrored(body: BodyMesh, colour: F32, seen: Mask) -> Mask:
     """Take unseen colours from the seen other side, in place; what is known after that."""
     flip = np.array([-1, 1, 1], np.float32)
     gap, twin = cKDTree(body.rest).query(body.rest * flip)
@@ -129,7 +130,7 @@ def _mirrored(body: BodyMesh, colour: F32, seen: NDArray[np.bool_]) -> NDArray[n
     return np.asarray(seen | borrowed)
 
 
-def _spread(body: BodyMesh, group: NDArray[np.str_], colour: F32, known: NDArray[np.bool_]) -> F32:
+def _spread(body: BodyMesh, group: NDArray[np.str_], colour: F32, known: Mask) -> F32:
     """Let known colours travel over the surface, inside their group, nearest first."""
     count = len(colour)
     edges = np.concatenate([body.faces[:, [0, 1]], body.faces[:, [1, 2]], body.faces[:, [2, 0]]])

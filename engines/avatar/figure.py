@@ -27,13 +27,15 @@ _LEG_PARTS = ("upper_leg", "lower_leg", "foot")
 class Figure:
     """A body in its photo.
 
-    bones: bone name to (x px, y px) of its head in the photo; marks: f32 (33, 3) the BlazePose
+    bones: bone name to (x px, y px) of its head in the photo, depths: to its z, m; index: to its
+    place in the body; marks: f32 (33, 3) the BlazePose
     points on the body, x px, y px, z m; surface: f32 (V, 3) its vertices, x px, y px, z m (smaller
     is nearer); faces: i32 (F, 3); limb: i32 (V,) index into LIMBS; facing: bool (V,) whether the
     vertex is turned to the camera; metre: px per metre.
     """
 
     bones: dict[str, F32]
+    depths: dict[str, float]
     index: dict[str, int]
     marks: F32
     surface: F32
@@ -44,12 +46,19 @@ class Figure:
 
     def limb_line(self, name: str) -> F32:
         """Joint by joint from shoulder or hip to the tip of hand or foot, f32 (4, 2) px."""
-        root, middle, end, *tips = (self.marks[i, :2] for i in LIMB_MARKS[name])
+        _, middle, end, *tips = (self.marks[i, :2] for i in LIMB_MARKS[name])
         reach = 1.9 if name.startswith("arm") else 1.15
         tip = end + reach * (np.mean(tips, 0) - end)
         start = {"arm": "upperarm01", "leg": "upperleg01"}[name[:3]]
-        root = self.bones.get(f"{start}.{name[-1]}", root)
+        root = self.bones[f"{start}.{name[-1]}"]
         return np.asarray([root, middle, end, tip], np.float32)
+
+    def reach(self, name: str) -> tuple[float, float]:
+        """How far a limb's end and middle joints lie behind the chest, m."""
+        ends = {"arm": ("wrist", "lowerarm01"), "leg": ("foot", "lowerleg01")}[name[:3]]
+        end, middle = (self.depths[bone + name[-2:]] for bone in ends)
+        chest = self.depths["spine01"]
+        return end - chest, (end + middle) / 2 - chest
 
     def silhouette(self, name: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Pixels (H, W) that the named limb's surface covers."""
@@ -80,6 +89,7 @@ def figure(body: BodyMesh, pose: Pose) -> Figure:
     surface = project(surface.astype(np.float32))
     return Figure(
         bones={name: heads[i, :2] for i, name in enumerate(body.bone_names)},
+        depths={name: float(heads[i, 2]) for i, name in enumerate(body.bone_names)},
         index={name: i for i, name in enumerate(body.bone_names)},
         marks=marks,
         surface=surface,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from engines.avatar.region import Mask, blur, box_of
 from engines.types import F32, U8
 
 _SWEEPS = 12  # smoothing sweeps per pyramid level
 _DETAIL_SIGMA = 0.02  # of the picture's longer side: what counts as detail
 
 
-def fill(image: U8, known: NDArray[np.bool_], detail: float = 1.0, fade_px: float = 1e9) -> U8:
+def fill(image: U8, known: Mask, detail: float = 1.0, fade_px: float = 1e9) -> U8:
     """The picture u8 (H, W, 3) with every pixel outside ``known`` (H, W) replaced.
 
     Low frequencies are a membrane (Laplace's equation, solved coarse to fine) through the known
@@ -24,12 +24,9 @@ def fill(image: U8, known: NDArray[np.bool_], detail: float = 1.0, fade_px: floa
     if known.all() or not known.any():
         return image.copy()
     out = image.copy()
-    top, bottom, left, right = _box(~known, margin=_reach(known), shape=known.shape)
-    box = (slice(top, bottom), slice(left, right))
+    box = box_of(~known, _reach(known))
     colours = image[box].astype(np.float32)
     inside = np.ascontiguousarray(known[box])
-    if not inside.any():
-        box, colours, inside = np.s_[:, :], image.astype(np.float32), known
     smooth = membrane(colours, inside.astype(np.float32))
     if detail > 0:
         smooth += detail * _mirrored_detail(colours, inside, fade_px)
@@ -63,13 +60,13 @@ def membrane(values: F32, weight: F32) -> F32:
     return np.asarray(fine, np.float32)
 
 
-def _mirrored_detail(colours: F32, known: NDArray[np.bool_], fade_px: float) -> F32:
+def _mirrored_detail(colours: F32, known: Mask, fade_px: float) -> F32:
     """High frequencies of the known side, reflected at its border into the unknown, f32."""
     height, width = known.shape
     sigma = max(2.0, _DETAIL_SIGMA * max(height, width))
     weight = known.astype(np.float32)
-    low = cv2.GaussianBlur(colours * weight[..., None], (0, 0), sigma)
-    low /= np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)[..., None]
+    near = np.maximum(blur(weight, sigma), 1e-3)[..., None]
+    low = blur(colours * weight[..., None], sigma) / near
     high = (colours - low) * weight[..., None]
     distance, (row, column) = distance_transform_edt(~known, return_indices=True)
     rows, columns = np.mgrid[:height, :width]
@@ -79,21 +76,11 @@ def _mirrored_detail(colours: F32, known: NDArray[np.bool_], fade_px: float) -> 
     reachable = known[row, column] & (distance > 0)
     out = high[row, column] * reachable[..., None]
     # the mirror has seams where the nearest border changes: fade them out
-    strength = cv2.GaussianBlur(reachable.astype(np.float32), (0, 0), 1.5)
+    strength = blur(reachable.astype(np.float32), 1.5)
     strength *= np.exp(-((distance / fade_px) ** 2)).astype(np.float32)
     return np.asarray(out * strength[..., None], np.float32)
 
 
-def _reach(known: NDArray[np.bool_]) -> int:
+def _reach(known: Mask) -> int:
     """How far the known border matters: twice the deepest unknown pixel."""
     return 4 + 2 * int(distance_transform_edt(~known).max())
-
-
-def _box(mask: NDArray[np.bool_], margin: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return (
-        max(0, int(rows[0]) - margin),
-        min(shape[0], int(rows[-1]) + 1 + margin),
-        max(0, int(columns[0]) - margin),
-        min(shape[1], int(columns[-1]) + 1 + margin),
-    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from engines.avatar.region import Mask, blur, box_of, dilate, erode, resized
 from engines.avatar.walk import walk
 from engines.types import F32, U8, check
 
@@ -23,56 +23,51 @@ def matte(image: U8, mask: F32) -> U8:
     """
     check("matte.image", image, np.uint8, (None, None, 3))
     check("matte.mask", mask, np.float32, image.shape[:2])
-    solid = largest((mask > 0.5).astype(np.uint8))
+    solid = largest(mask > 0.5)
+    alpha: U8 = np.zeros(mask.shape, np.uint8)
     if not solid.any():
-        return np.zeros(mask.shape, np.uint8)
+        return alpha
     size = float(np.sqrt(solid.sum()))
-    disc = _disc(max(2, round(0.03 * size)))
-    mask = mask * cv2.dilate(solid, disc)
-    box = _box(mask > 0.02, round(0.1 * size))
+    mask = mask * dilate(solid, max(2, round(0.03 * size)))
+    box = box_of(mask > 0.02, round(0.1 * size))
     scale = min(1.0, _WORK / max(mask[box].shape))
-    whole = mask[box].shape[::-1]
+    whole = (mask[box].shape[1], mask[box].shape[0])
     small = (max(8, round(whole[0] * scale)), max(8, round(whole[1] * scale)))
-    share = _outline(
-        cv2.resize(image[box], small, interpolation=cv2.INTER_AREA),
-        cv2.resize(mask[box], small, interpolation=cv2.INTER_AREA),
-        size * scale,
-    )
-    share = cv2.resize(share, whole, interpolation=cv2.INTER_LINEAR)
-    cut = largest((share > 0.5).astype(np.uint8))
+    share = _outline(resized(image[box], small), resized(mask[box], small), size * scale)
+    cut = largest(resized(share, whole) > 0.5)
     radius = max(2, round(size * 0.012))
     soft = guided(image[box], cut.astype(np.float32), radius, 1e-4 * 255**2)
     soft = np.clip((soft - 0.1) / 0.8, 0, 1)
-    soft[soft > 0.97] = 1
-    soft[cv2.erode(cut, _disc(radius), borderValue=1) > 0] = 1
-    soft[cv2.dilate(cut, _disc(radius)) == 0] = 0
-    alpha: U8 = np.zeros(mask.shape, np.uint8)
+    soft[(soft > 0.97) | erode(cut, radius)] = 1
+    soft[~dilate(cut, radius)] = 0
     alpha[box] = np.rint(soft * 255)
     return alpha
 
 
 def _outline(image: U8, mask: F32, size: float) -> F32:
     """The person's share f32 (h, w) 0..1 of each pixel: network, colour vote, edges."""
-    colours = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    scaled = image.astype(np.float32) / 255
+    colours = np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2LAB), np.float32)
     front, back = (m.astype(np.float32)[..., None] for m in (mask > _SURE, mask < 1 - _SURE))
     vote = np.zeros(mask.shape, np.float32)
     for reach in (0.04, 0.12):
         sigma = max(2.0, reach * size)
         means, spreads, near = [], [], []
         for side in (front, back):
-            weight = cv2.GaussianBlur(side, (0, 0), sigma)[..., None] + 1e-6
-            mean = cv2.GaussianBlur(colours * side, (0, 0), sigma) / weight
-            square = cv2.GaussianBlur(colours**2 * side, (0, 0), sigma) / weight
+            weight = blur(side, sigma)[..., None] + 1e-6
+            mean = blur(colours * side, sigma) / weight
+            square = blur(colours**2 * side, sigma) / weight
             means.append(mean)
             spreads.append(np.maximum(square - mean**2, 0).sum(-1) + 16.0)
             near.append(np.clip(weight[..., 0] / 0.02, 0, 1))
         gaps = [((colours - m) ** 2).sum(-1) / v for m, v in zip(means, spreads, strict=True)]
         vote += np.clip(0.5 * (gaps[1] - gaps[0]), -2, 2) * near[0] * near[1]
     odds = np.log(np.clip(mask, 0.01, 0.99) / np.clip(1 - mask, 0.01, 0.99)) + vote
-    share = 1 / (1 + np.exp(-odds))
-    share = np.where(mask > _SURE, 1, np.where(mask < 1 - _SURE, 0, share)).astype(np.float32)
-    inside = np.ones(mask.shape, bool)
-    return walk(image, share, (share > 0.03) & (share < 0.97), inside, pull=0.05, sweeps=_SWEEPS)
+    open_ = np.where(mask < 1 - _SURE, 0, 1 / (1 + np.exp(-odds)))
+    share = np.where(mask > _SURE, 1, open_).astype(np.float32)
+    between = (share > 0.03) & (share < 0.97)
+    everywhere = np.ones(mask.shape, bool)
+    return walk(image, share, between, everywhere, pull=0.05, sweeps=_SWEEPS)
 
 
 def guided(image: U8, target: F32, radius: int, epsilon: float) -> F32:
@@ -115,26 +110,15 @@ def foreground(image: U8, alpha: U8) -> tuple[U8, U8]:
     return np.rint(front).astype(np.uint8), np.rint(back).astype(np.uint8)
 
 
-def largest(mask: U8) -> U8:
+def largest(mask: Mask) -> Mask:
     """The mask without its crumbs: components under a tenth of the largest go."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask.astype(np.uint8), connectivity=8
+    )
     if count <= 2:
         return mask
     area = stats[:, cv2.CC_STAT_AREA].copy()
     area[0] = 0
     keep = area >= 0.1 * area.max()
     keep[0] = False
-    return keep[labels].astype(np.uint8)
-
-
-def _box(mask: NDArray[np.bool_], pad: int) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return (
-        slice(max(0, int(rows[0]) - pad), int(rows[-1]) + 1 + pad),
-        slice(max(0, int(columns[0]) - pad), int(columns[-1]) + 1 + pad),
-    )
-
-
-def _disc(radius: int) -> U8:
-    shape = (2 * radius + 1, 2 * radius + 1)
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, shape), np.uint8)
+    return np.asarray(keep[labels])

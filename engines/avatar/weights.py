@@ -7,9 +7,12 @@ hip to crotch) at any bend. Core and limbs use the same function: they move as o
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from engines.avatar.figure import Figure
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.avatar.figure import LIMBS, Figure
 from engines.types import F32, I32
 
 _SPINE = ("root", "spine05", "spine04", "spine03", "spine02", "spine01")
@@ -29,7 +32,7 @@ def bind(figure: Figure, layer: str, xy: F32) -> tuple[I32, F32]:
     """Bones i32 (N, 4) and weights f32 (N, 4), rows sum to 1, for points f32 (N, 2) px."""
     shares: dict[str, F32] = {}
     if layer == "core":
-        limbs = {name: _limb_shares(figure, name, xy, core=True) for name in _limbs(figure)}
+        limbs = {name: _limb_shares(figure, name, xy, core=True) for name in LIMBS[1:]}
         moved = sum((sum(s.values()) for s in limbs.values()), np.zeros(len(xy), np.float32))
         scale = 1 / np.maximum(1, moved)
         for parts in limbs.values():
@@ -44,11 +47,6 @@ def bind(figure: Figure, layer: str, xy: F32) -> tuple[I32, F32]:
     return _top4(figure, shares, len(xy))
 
 
-def _limbs(figure: Figure) -> list[str]:
-    names = ("arm.L", "arm.R", "leg.L", "leg.R")
-    return [n for n in names if f"{_CHAIN[n[:3]][0]}.{n[-1]}" in figure.bones]
-
-
 def _limb_shares(figure: Figure, name: str, xy: F32, *, core: bool) -> dict[str, F32]:
     """Share of each bone of one limb; what is left belongs to the trunk."""
     kind, side = name[:3], name[-1]
@@ -60,7 +58,7 @@ def _limb_shares(figure: Figure, name: str, xy: F32, *, core: bool) -> dict[str,
     if core:
         above = np.minimum(above, _to_trunk(figure, xy, _INSET[kind] * figure.metre))
         near, far = (r * figure.metre for r in _CAP[kind])
-        gap = np.linalg.norm(xy - line[0], axis=1)
+        gap = _length(xy - line[0])
         passed = smoothstep(((near + far) / 2 - gap) / ((far - near) / 2))
     for i, bone in enumerate(_CHAIN[kind]):
         below = np.minimum.reduce(distances[i:])
@@ -91,17 +89,14 @@ def _above(figure: Figure, name: str, xy: F32) -> F32:
 
 def _to_trunk(figure: Figure, xy: F32, inset: float) -> F32:
     """Distance to the trunk's plate (shoulders and hips, drawn in by ``inset`` px) and the head."""
-    corners = []
     left, right = (figure.bones[f"upperarm01.{s}"] for s in "LR")
-    hips = [
-        figure.bones.get(f"upperleg01.{s}", figure.marks[m, :2]) for s, m in (("L", 23), ("R", 24))
-    ]
+    hips = [figure.bones[f"upperleg01.{s}"] for s in "LR"]
     across = (left - right) / max(float(np.linalg.norm(left - right)), 1e-6)
     inset = min(inset, 0.4 * float(np.linalg.norm(left - right)))
     corners = [left - inset * across, right + inset * across, hips[1], hips[0]]
     plate = to_polygon(xy, np.asarray(corners, np.float32))
     centre, radius = head_circle(figure)
-    face = np.maximum(0, np.linalg.norm(xy - centre, axis=1) - radius)
+    face = np.maximum(0, _length(xy - centre) - radius)
     neck = to_segment(xy, centre, figure.bones["neck01"])
     return np.asarray(np.minimum(np.minimum(plate, face), neck), np.float32)
 
@@ -129,25 +124,19 @@ def _trunk_shares(figure: Figure, xy: F32) -> dict[str, F32]:
             out[bone] = passed
             previous = bone
     # the chin hangs below the head bone's joint, and is head all the same
-    face = smoothstep((1.25 - np.linalg.norm(xy - centre, axis=1) / radius) / 0.25)
+    face = smoothstep((1.25 - _length(xy - centre) / radius) / 0.25)
     out = {bone: share * (1 - face) for bone, share in out.items()}
     out["head"] = out["head"] + face
-    free = 1 - out["head"] - out.get("neck03", 0) - out.get("neck02", 0)
     for side in "LR":
-        collar = f"clavicle.{side}"
-        if collar not in figure.bones:
-            continue
-        root, neck = figure.bones[f"upperarm01.{side}"], figure.bones["neck01"]
-        spine = to_segment(xy, neck, figure.bones["root"])
-        share = smoothstep((spine - 1.7 * to_segment(xy, neck, root)) / (0.06 * figure.metre) - 1)
-        moved = free * share
-        for bone in list(out):
-            if not bone.startswith("clavicle"):
-                kept = 1 - np.divide(moved, np.maximum(free, 1e-6))
-                if bone not in ("head", "neck03", "neck02"):
-                    out[bone] = out[bone] * kept
-        out[collar] = moved
-        free = free - moved
+        root = figure.bones[f"upperarm01.{side}"]
+        spine = to_segment(xy, base, figure.bones["root"])
+        nearer = spine - 1.7 * to_segment(xy, base, root)
+        share = smoothstep(nearer / (0.06 * figure.metre) - 1)
+        taken = np.zeros(len(xy), np.float32)
+        for bone in (*_SPINE, _NECK[0]):
+            taken = taken + out[bone] * share
+            out[bone] = out[bone] * (1 - share)
+        out[f"clavicle.{side}"] = taken
     return out
 
 
@@ -180,10 +169,14 @@ def to_polygon(xy: F32, corners: F32) -> F32:
     return np.asarray(np.where(inside, 0, np.minimum.reduce(edges)), np.float32)
 
 
-def smoothstep(x: F32) -> F32:
+def smoothstep(x: NDArray[np.floating[Any]]) -> F32:
     """0 below -1, 1 above 1, smooth between, f32."""
     t = np.clip((x + 1) / 2, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def _length(v: F32) -> F32:
+    return np.asarray(np.linalg.norm(v, axis=1), np.float32)
 
 
 def _unit(v: F32) -> F32:

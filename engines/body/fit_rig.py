@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -44,27 +43,6 @@ class Turn:
     base: tuple[float, ...] = (0.0, 0.0, 0.0)
 
 
-class Chain(NamedTuple):
-    """What the compiled kinematics reads, f64: B bones, T turns, S shape components.
-
-    parents, carrier (33,), group: indices of bones and of stretches (-1 = none). base (B, 3), mix
-    (B, 3, T): rotation vectors are base + mix @ turns. Then means and shape bases of bone heads,
-    bone tails and landmarks, m.
-    """
-
-    parents: I32
-    carrier: I32
-    group: I32
-    base: F64
-    mix: F64
-    heads: F64
-    tails: F64
-    marks: F64
-    heads_basis: F64
-    tails_basis: F64
-    marks_basis: F64
-
-
 class FitRig:
     """Landmarks of a body by turns, shape and stretch. Made once per model.
 
@@ -83,7 +61,6 @@ class FitRig:
         self.kept = np.array(sorted(wanted), np.int32)
         place = {int(b): i for i, b in enumerate(self.kept)}
         self._of = {mean.bone_names[b]: i for b, i in place.items()}
-        self._heads = mean.heads[self.kept].astype(np.float64)
         turns = self._turns()
         groups = self._groups()
         count = sum(len(turn.axes) for turn in turns)
@@ -107,19 +84,20 @@ class FitRig:
         self.high[:count] = [h for turn in turns for h in turn.high]
         self.low[self.stretches], self.high[self.stretches] = np.log(STRETCH_LIMITS)
         self.spread[self.stretches] = 0.08
-        group: I32 = np.full(len(self.kept), -1, np.int32)
+        self._mix, self._base = mix, base
+        self._group: I32 = np.full(len(self.kept), -1, np.int32)
         for g, names in enumerate(groups):
-            group[[self._of[name] for name in names]] = g
-        self.chain = Chain(
-            np.array([place.get(int(mean.parents[b]), -1) for b in self.kept], np.int32),
-            np.array([place[int(b)] for b in mean.landmark_bones], np.int32),
-            *(group, base, mix, self._heads),
-            mean.tails[self.kept].astype(np.float64),
-            mean.landmarks.astype(np.float64),
-            model.heads_basis[:, self.kept].astype(np.float64),
-            model.tails_basis[:, self.kept].astype(np.float64),
-            model.landmarks_basis.astype(np.float64),
+            self._group[[self._of[name] for name in names]] = g
+        self._parents: I32 = np.array(
+            [place.get(int(mean.parents[b]), -1) for b in self.kept], np.int32
         )
+        self._carrier: I32 = np.array([place[int(b)] for b in mean.landmark_bones], np.int32)
+        # heads and tails of the kept bones, then landmarks, in one array: (N, 3), basis (S, N, 3)
+        self._mean = np.concatenate(
+            [mean.heads[self.kept], mean.tails[self.kept], mean.landmarks]
+        ).astype(np.float64)
+        ends = model.heads_basis[:, self.kept], model.tails_basis[:, self.kept]
+        self._basis = np.concatenate([*ends, model.landmarks_basis], 1).astype(np.float64)
 
     def index(self, name: str) -> slice:
         """The slice of a turn's numbers."""
@@ -128,31 +106,54 @@ class FitRig:
 
     def head(self, name: str) -> F64:
         """Rest head of a bone of the mean body, f64 (3,) m."""
-        return np.asarray(self._heads[self._of[name]])
+        return np.asarray(self.model.mean.heads[self.kept[self._of[name]]], np.float64)
 
     def base(self, name: str) -> F64:
         """Rotation vector that a bone has at zero."""
-        return np.asarray(self.chain.base[self._of[name]])
+        return np.asarray(self._base[self._of[name]])
 
     def points(self, numbers: F64) -> F64:
         """The 33 landmarks, f64 (33, 3) m."""
-        out = np.empty((33, 3))
-        _points(numbers, self.chain, out)
-        return out
+        return self._place(self._vectors(numbers), self._factors(numbers), self._rest(numbers))
 
     def derivative(self, numbers: F64) -> tuple[F64, F64]:
         """The landmarks and their derivative by every number: (33, 3) m and (N, 33, 3)."""
-        out, slope = np.empty((33, 3)), np.empty((self.count, 33, 3))
-        _slopes(numbers, self.chain, out, slope)
-        return out, slope
+        vectors, factors = self._vectors(numbers), self._factors(numbers)
+        rest = self._rest(numbers)
+        points = self._place(vectors, factors, rest)
+        moved = np.empty((self.count, 33, 3))
+        for k in range(self.shape.start):
+            moved[k] = self._place(vectors + DIFFERENCE * self._mix[:, :, k], factors, rest)
+        for k, basis in enumerate(self._basis, self.shape.start):
+            moved[k] = self._place(vectors, factors, rest + DIFFERENCE * basis)
+        for g in range(self.count - self.stretches.start):
+            longer = np.where(self._group == g, math.exp(DIFFERENCE), 1.0)
+            moved[self.stretches.start + g] = self._place(vectors, factors * longer, rest)
+        return points, (moved - points) / DIFFERENCE
+
+    def _vectors(self, numbers: F64) -> F64:
+        """Rotation vectors of the kept bones, (B, 3)."""
+        return np.asarray(self._base + self._mix @ numbers[: self.shape.start])
+
+    def _factors(self, numbers: F64) -> F64:
+        """Length factors of the kept bones, (B,)."""
+        return np.asarray(np.exp(np.append(numbers[self.stretches], 0.0))[self._group])
+
+    def _rest(self, numbers: F64) -> F64:
+        """Heads, tails and landmarks at rest, (N, 3) m."""
+        return np.asarray(self._mean + np.tensordot(numbers[self.shape], self._basis, 1))
+
+    def _place(self, vectors: F64, factors: F64, rest: F64) -> F64:
+        out = np.empty((33, 3))
+        _points(self._parents, self._carrier, vectors, factors, rest, out)
+        return out
 
     def pose(self, numbers: F64) -> tuple[F32, F32]:
         """Rotations f32 (J, 3, 3) and stretch f32 (J,) of all of the body's bones."""
         joints = len(self.model.mean.parents)
         rotations = np.tile(np.eye(3, dtype=np.float32), (joints, 1, 1))
         stretch = np.ones(joints, np.float32)
-        vectors = self.chain.base + self.chain.mix @ numbers[: self.shape.start]
-        factors = np.exp(np.append(numbers[self.stretches], 0.0))[self.chain.group]
+        vectors, factors = self._vectors(numbers), self._factors(numbers)
         for i, bone in enumerate(self.kept):
             rotations[bone] = about(vectors[i])
             stretch[bone] = np.clip(factors[i], *STRETCH_LIMITS)
@@ -236,63 +237,40 @@ def _unit(vector: F64) -> F64:
 
 
 @numba.njit(cache=True, nogil=True)
-def _points(numbers, chain, out):  # type: ignore[no-untyped-def]
-    parents, group = chain.parents, chain.group
-    joints, turns, shapes = len(parents), chain.mix.shape[2], len(chain.heads_basis)
-    heads, tails, marks = chain.heads.copy(), chain.tails.copy(), chain.marks.copy()
-    for s in range(shapes):
-        c = numbers[turns + s]
-        if c != 0:
-            heads += c * chain.heads_basis[s]
-            tails += c * chain.tails_basis[s]
-            marks += c * chain.marks_basis[s]
-    turn, linear = np.empty((joints, 3, 3)), np.empty((joints, 3, 3))
-    place = np.empty((joints, 3))  # of the bones' heads
-    vector = np.empty(3)
-    for j in range(joints):
-        for r in range(3):
-            vector[r] = chain.base[j, r]
-            for k in range(turns):
-                vector[r] += chain.mix[j, r, k] * numbers[k]
-        local = about(vector)
+def _points(parents, carrier, vectors, factors, rest, out):  # type: ignore[no-untyped-def]
+    """Forward kinematics of B bones and the landmarks on them; rest: heads, tails, landmarks.
+
+    Plain loops: array expressions would take seconds to compile.
+    """
+    bones = len(parents)
+    turn, linear = np.empty((bones, 3, 3)), np.empty((bones, 3, 3))
+    place = np.empty((bones, 3))  # of the bones' heads
+    for j in range(bones):
+        local = about(vectors[j])
         p = parents[j]
-        if p < 0:
-            turn[j] = local
-            place[j] = heads[j]
-        else:
-            for r in range(3):
-                place[j, r] = place[p, r]
-                for c in range(3):
-                    place[j, r] += linear[p, r, c] * (heads[j, c] - heads[p, c])
-                    total = 0.0
-                    for k in range(3):
-                        total += turn[p, r, k] * local[k, c]
-                    turn[j, r, c] = total
-        more = 0.0
-        axis = tails[j] - heads[j]
-        if group[j] >= 0:
-            more = math.exp(numbers[turns + shapes + group[j]]) - 1
-            more /= max(axis[0] ** 2 + axis[1] ** 2 + axis[2] ** 2, 1e-12)
+        length = 0.0
         for r in range(3):
-            along = turn[j, r, 0] * axis[0] + turn[j, r, 1] * axis[1] + turn[j, r, 2] * axis[2]
+            length += (rest[bones + j, r] - rest[j, r]) ** 2
+            place[j, r] = rest[j, r] if p < 0 else place[p, r]
             for c in range(3):
-                linear[j, r, c] = turn[j, r, c] + more * along * axis[c]
-    for i in range(len(marks)):
-        j = chain.carrier[i]
+                if p < 0:
+                    turn[j, r, c] = local[r, c]
+                    continue
+                place[j, r] += linear[p, r, c] * (rest[j, c] - rest[p, c])
+                turn[j, r, c] = 0.0
+                for k in range(3):
+                    turn[j, r, c] += turn[p, r, k] * local[k, c]
+        more = (factors[j] - 1) / max(length, 1e-12)
+        for r in range(3):
+            along = 0.0
+            for c in range(3):
+                along += turn[j, r, c] * (rest[bones + j, c] - rest[j, c])
+            for c in range(3):
+                axis = rest[bones + j, c] - rest[j, c]
+                linear[j, r, c] = turn[j, r, c] + more * along * axis
+    for i in range(len(carrier)):
+        j = carrier[i]
         for r in range(3):
             out[i, r] = place[j, r]
             for c in range(3):
-                out[i, r] += linear[j, r, c] * (marks[i, c] - heads[j, c])
-
-
-@numba.njit(cache=True, nogil=True)
-def _slopes(numbers, chain, out, slope):  # type: ignore[no-untyped-def]
-    _points(numbers, chain, out)
-    moved = numbers.copy()
-    for k in range(len(slope)):
-        moved[k] = numbers[k] + DIFFERENCE
-        _points(moved, chain, slope[k])
-        moved[k] = numbers[k]
-        for i in range(len(out)):
-            for r in range(3):
-                slope[k, i, r] = (slope[k, i, r] - out[i, r]) / DIFFERENCE
+                out[i, r] += linear[j, r, c] * (rest[2 * bones + i, c] - rest[j, c])

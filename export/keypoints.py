@@ -1,0 +1,155 @@
+"""MediaPipe's networks as ONNX: those that the repository carries, and all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto
+
+from engines.errors import ModelError
+from export import wheel as source
+from export.tflite.builder import Flavour
+from export.tflite.convert import convert
+from export.tflite.reader import read
+from export.tflite.shared import share_weights
+
+LICENCE = "Apache-2.0"
+WEIGHTS = "pose_landmark.weights"  # of both graphs of that network
+MANIFEST = "models.json"
+FLAVOURS = (
+    Flavour("cpu", "fp32"),
+    Flavour("cpu", "fp16"),
+    Flavour("gpu", "fp32"),
+    Flavour("gpu", "fp16"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One ONNX file. path: in the wheel, below mediapipe/modules; outputs: names for all TFLite
+    outputs in order; dropped: those that the graph leaves out."""
+
+    name: str
+    path: str
+    outputs: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+    carried: bool = False
+
+
+POSE = ("landmarks", "score", "mask", "heatmap", "world")
+FACE = ("mesh", "lips", "left_eye", "right_eye", "left_iris", "right_iris", "score")
+HAND = ("landmarks", "score", "handedness", "world")
+RECIPES = (
+    Recipe(
+        "pose_detection", "pose_detection/pose_detection.tflite", ("boxes", "scores"), carried=True
+    ),
+    Recipe("pose_landmark", "pose_landmark/pose_landmark_full.tflite", POSE, ("mask",), True),
+    Recipe("pose_landmark_mask", "pose_landmark/pose_landmark_full.tflite", POSE, carried=True),
+    Recipe(
+        "face_landmark_with_attention",
+        "face_landmark/face_landmark_with_attention.tflite",
+        FACE,
+        carried=True,
+    ),
+    Recipe(
+        "selfie_segmentation",
+        "selfie_segmentation/selfie_segmentation.tflite",
+        ("mask",),
+        carried=True,
+    ),
+    Recipe("face_landmark", "face_landmark/face_landmark.tflite", ("mesh", "score")),
+    Recipe(
+        "face_detection", "face_detection/face_detection_short_range.tflite", ("boxes", "scores")
+    ),
+    Recipe("hand_landmark", "hand_landmark/hand_landmark_full.tflite", HAND),
+    Recipe("palm_detection", "palm_detection/palm_detection_full.tflite", ("boxes", "scores")),
+    Recipe("iris_landmark", "iris_landmark/iris_landmark.tflite", ("eye", "iris")),
+)
+
+
+def build(recipe: Recipe, networks: dict[str, bytes], flavour: Flavour) -> ModelProto:
+    """The model of a recipe. Raises ModelError when the wheel has no such network."""
+    path = f"mediapipe/modules/{recipe.path}"
+    if path not in networks:
+        raise ModelError(f"wheel: no {path} in it")
+    keep = [name for name in recipe.outputs if name not in recipe.dropped]
+    return convert(read(networks[path]), flavour, list(recipe.outputs), keep)
+
+
+def carried(networks: dict[str, bytes]) -> dict[str, bytes]:
+    """The files of engines/keypoints/models by name: graphs, shared weights and models.json."""
+    recipes = [recipe for recipe in RECIPES if recipe.carried]
+    models = {recipe.name: build(recipe, networks, FLAVOURS[0]) for recipe in recipes}
+    pair = ("pose_landmark", "pose_landmark_mask")
+    files = {WEIGHTS: share_weights([models[name] for name in pair], WEIGHTS)}
+    table = {}
+    for recipe in recipes:
+        model = models[recipe.name]
+        file_name = f"{recipe.name}.onnx"
+        files[file_name] = serialise(model)
+        parts = [file_name, WEIGHTS] if recipe.name in pair else [file_name]
+        path = f"mediapipe/modules/{recipe.path}"
+        table[recipe.name] = {
+            "files": {part: _sha256(files[part]) for part in parts},
+            "source": path,
+            "source_sha256": _sha256(networks[path]),
+            "licence": LICENCE,
+            "inputs": _shapes(model.graph.input),
+            "outputs": _shapes(model.graph.output),
+        }
+    manifest = {"wheel": source.NAME, "wheel_sha256": source.SHA256, "models": table}
+    files[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
+    return files
+
+
+def everything(networks: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """(file name, bytes) of each recipe in each flavour: "gpu-fp16/hand_landmark.onnx"."""
+    for recipe in RECIPES:
+        for flavour in FLAVOURS:
+            name = f"{flavour.device}-{flavour.dtype}/{recipe.name}.onnx"
+            yield name, serialise(build(recipe, networks, flavour))
+
+
+def write(files: Iterable[tuple[str, bytes]], folder: Path) -> None:
+    """Write files below ``folder``, each under its own name."""
+    for name, content in files:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def check(files: dict[str, bytes], folder: Path) -> None:
+    """Raise ModelError unless ``folder`` holds exactly these bytes (line ends aside, for text)."""
+    wrong = []
+    for name, wanted in files.items():
+        path = folder / name
+        got = path.read_bytes() if path.is_file() else b""
+        if name == MANIFEST:
+            got = got.replace(b"\r\n", b"\n")
+        if got != wanted:
+            wrong.append(f"{name}: got sha256 {_sha256(got)}, wanted {_sha256(wanted)}")
+    if wrong:
+        raise ModelError(
+            f"{folder}: {len(wrong)} of {len(files)} files differ\n" + "\n".join(wrong),
+            "puppetcam-export keypoints writes them again",
+        )
+
+
+def serialise(model: ModelProto) -> bytes:
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _shapes(values: Any) -> dict[str, list[int]]:
+    return {
+        value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in values
+    }
