@@ -189,7 +189,7 @@ class Renderer:
     def _inferred(self) -> dict[str, _Sheet]:
         """The body's surface that the photo does not show, by the group that it moves with."""
         body, colours = self.avatar.body, self.avatar.body_colours.astype(np.float32)
-        region = np.array([_group(body.bone_names[b]) for b in body.bone_index[:, 0]])
+        region = np.array([layer_of(body.bone_names[b]) for b in body.bone_index[:, 0]])
         drawn = (colours[body.faces][:, :, 3] > 0).any(1)
         premultiplied = colours.copy()
         premultiplied[:, :3] *= colours[:, 3:] / 255
@@ -210,7 +210,7 @@ class Renderer:
         return out
 
 
-def _group(bone: str) -> str:
+def layer_of(bone: str) -> str:
     """The layer that a bone's surface is drawn with."""
     stem, _, side = bone.partition(".")
     if stem.startswith(("upperarm", "lowerarm", "wrist", "finger", "metacarpal")):

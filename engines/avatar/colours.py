@@ -14,6 +14,7 @@ from engines.avatar.weights import head_circle
 from engines.types import F32, U8, BodyMesh, Layer
 
 _MARGIN = 0.03  # m inside the frame where the surface still goes on beneath a cropped layer
+Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows, columns
 _TROUSERS = np.array([62, 66, 78], np.float32)  # where no leg is seen at all
 _SHOES = np.array([52, 48, 46], np.float32)
 _THERE = 0.35  # share of a part that its layer must cover
@@ -54,7 +55,8 @@ def body_colours(
     colour = _spread(body, group, colour, known)
     out = np.empty((len(colour), 4), np.uint8)
     out[:, :3] = np.clip(np.rint(colour), 0, 255)
-    out[:, 3] = np.where(_inferred(figure, body, alpha, label, row, column, layers), 255, 0)
+    inferred = _inferred(figure, body, alpha, (row, column), layers)
+    out[:, 3] = np.where(inferred, 255, 0)
     return out
 
 
@@ -77,30 +79,47 @@ def _like(colour: F32, skin: F32) -> Mask:
 
 
 def _inferred(
-    figure: Figure,
-    body: BodyMesh,
-    alpha: U8,
-    label: U8,
-    row: NDArray[np.intp],
-    column: NDArray[np.intp],
-    layers: tuple[Layer, ...],
+    figure: Figure, body: BodyMesh, alpha: U8, at: Pixels, layers: tuple[Layer, ...]
 ) -> Mask:
-    outside = ~_in_frame(figure, alpha.shape, _MARGIN)
-    covered = np.zeros(len(row), bool)
-    for layer in layers:
-        x, y = column - layer.origin[0], row - layer.origin[1]
-        height, width = layer.texture.shape[:2]
-        within = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-        shown = np.zeros(len(row), bool)
-        shown[within] = layer.texture[y[within], x[within], 3] > 0
-        covered |= shown & (figure.limb == LIMBS.index(layer.name))
+    """Vertices to be drawn: outside the frame, or beneath what is drawn after them.
+
+    Nothing of them may show at zero motion: inside the frame a vertex and its neighbours must lie
+    under opaque pixels of their own layer or of layers over it.
+    """
+    names = [layer.name for layer in layers]
+    inside = _in_frame(figure, alpha.shape, 0.0)
+    own = np.zeros(len(body.rest), bool)
+    safe = np.zeros(len(body.faces), bool)
+    over = np.zeros(len(body.rest), bool)
+    for i, name in enumerate(LIMBS):
+        if name not in names and not name.startswith("leg"):
+            first = len(layers)  # an arm without a layer is drawn over everything
+        else:
+            first = names.index(name) if name in names else 0
+        hidden = inside & _opaque(layers[first:], alpha.shape)[at]
+        over[figure.limb == i] = hidden[figure.limb == i]
+        drawn = figure.limb[body.faces[:, 0]] == i
+        safe[drawn] = (hidden | ~inside)[body.faces[drawn]].all(1)
+        if name in names:
+            own |= (figure.limb == i) & _opaque(layers[first : first + 1], alpha.shape)[at]
     # a part of which a good share is in the picture is all there: no second one beneath it
-    share = np.bincount(body.parts, covered) / np.maximum(np.bincount(body.parts), 1)
-    missing = share[body.parts] < _THERE
-    apart = np.isin(figure.limb, [LIMBS.index(layer.name) for layer in layers])
-    behind = (alpha[row, column] > 250) & (~apart | (label != figure.limb)) & ~covered & missing
+    count = np.maximum(np.bincount(body.parts), 1)
+    missing = (np.bincount(body.parts, own) / count < _THERE)[body.parts]
+    margin = ~_in_frame(figure, alpha.shape, _MARGIN)
     # the trunk is one piece in the photo: what its layer does not cover was never there
-    return np.asarray(outside | (behind & (figure.limb != 0)))
+    wanted = ~inside | (over & margin) | (over & ~own & missing & (figure.limb != 0))
+    wanted[body.faces[~safe]] = False
+    return np.asarray(wanted)
+
+
+def _opaque(layers: tuple[Layer, ...], shape: tuple[int, ...]) -> Mask:
+    """Pixels (H, W) that these layers hide entirely."""
+    out = np.zeros(shape[:2], bool)
+    for layer in layers:
+        x, y = layer.origin
+        height, width = layer.texture.shape[:2]
+        out[y : y + height, x : x + width] |= layer.texture[..., 3] == 255
+    return out
 
 
 def _in_frame(figure: Figure, shape: tuple[int, ...], inset: float) -> Mask:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.body.kinematics import forward, transform
+from engines.render import layer_of
 from engines.types import F32, I32, U8, BodyMesh, Pose
 
 LIMBS = ("core", "arm.L", "arm.R", "leg.L", "leg.R")
@@ -19,8 +20,6 @@ LIMB_MARKS = {
     "leg.L": (23, 25, 27, 31, 31),
     "leg.R": (24, 26, 28, 32, 32),
 }
-_ARM_PARTS = ("upper_arm", "lower_arm", "hand")
-_LEG_PARTS = ("upper_leg", "lower_leg", "foot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +100,9 @@ def figure(body: BodyMesh, pose: Pose) -> Figure:
 
 
 def _limbs(body: BodyMesh) -> I32:
-    """Which limb each vertex belongs to, by its part."""
-    of_part = np.zeros(len(body.part_names), np.int32)
-    for i, part in enumerate(body.part_names):
-        base, _, side = part.partition(".")
-        if base in _ARM_PARTS:
-            of_part[i] = LIMBS.index(f"arm.{side}")
-        elif base in _LEG_PARTS:
-            of_part[i] = LIMBS.index(f"leg.{side}")
-    return np.asarray(of_part[body.parts], np.int32)
+    """Which limb each vertex is drawn with."""
+    of_bone = np.array([LIMBS.index(layer_of(bone)) for bone in body.bone_names], np.int32)
+    return np.asarray(of_bone[body.bone_index[:, 0]], np.int32)
 
 
 def _facing(surface: F32, faces: I32, metre: float) -> NDArray[np.bool_]:

@@ -88,7 +88,8 @@ def _outline(scene: _Scene, name: str, own: Mask, nearer: Mask, solid: Mask) -> 
     # soft only towards what lies behind, and only where that gives the photo back
     cut = np.where((kept & nearer) | (own & ~solid), 1, cut)
     alpha = np.rint(cut * scene.alpha).astype(np.uint8)
-    alpha[alpha < 3] = 0
+    # two soft rims over one another would be too dense
+    alpha[(alpha < 3) | (nearer & (scene.alpha < 255))] = 0
     return alpha, kept | rim | ~nearer
 
 

@@ -33,11 +33,15 @@ def matte(image: U8, mask: F32) -> U8:
     scale = min(1.0, _WORK / max(mask[box].shape))
     whole = (mask[box].shape[1], mask[box].shape[0])
     small = (max(8, round(whole[0] * scale)), max(8, round(whole[1] * scale)))
-    share = _outline(resized(image[box], small), resized(mask[box], small), size * scale)
-    cut = largest(resized(share, whole) > 0.5)
-    radius = max(2, round(size * 0.012))
-    soft = guided(image[box], cut.astype(np.float32), radius, 1e-4 * 255**2)
+    little = resized(image[box], small)
+    share = _outline(little, resized(mask[box], small), size * scale)
+    outline = largest(share > 0.5)
+    radius = max(2, round(size * scale * 0.012))
+    slope, offset = guided(little, outline.astype(np.float32), radius, 1e-4 * 255**2)
+    soft = (resized(slope, whole) * image[box]).sum(-1) + resized(offset, whole)
     soft = np.clip((soft - 0.1) / 0.8, 0, 1)
+    cut = resized(outline.astype(np.float32), whole) > 0.5
+    radius = max(2, round(size * 0.012))
     soft[(soft > 0.97) | erode(cut, radius)] = 1
     soft[~dilate(cut, radius)] = 0
     alpha[box] = np.rint(soft * 255)
@@ -70,8 +74,12 @@ def _outline(image: U8, mask: F32, size: float) -> F32:
     return walk(image, share, between, everywhere, pull=0.05, sweeps=_SWEEPS)
 
 
-def guided(image: U8, target: F32, radius: int, epsilon: float) -> F32:
-    """Colour guided filter (He, Sun, Tang 2013, eq. 14): ``target`` f32 (H, W) led by ``image``."""
+def guided(image: U8, target: F32, radius: int, epsilon: float) -> tuple[F32, F32]:
+    """Colour guided filter (He, Sun, Tang 2013, eq. 14-16): ``target`` f32 (H, W) led by ``image``.
+
+    Gives the filter's mean slope f32 (H, W, 3) and offset f32 (H, W): slope . image + offset. They
+    are smooth, so they may be found on a small picture and used on a large one (He, Sun 2015).
+    """
     guide = image.astype(np.float32)
     size = (2 * radius + 1, 2 * radius + 1)
 
@@ -80,13 +88,21 @@ def guided(image: U8, target: F32, radius: int, epsilon: float) -> F32:
 
     mu, level = mean(guide), mean(target)
     cross = mean(guide * target[..., None]) - mu * level[..., None]
-    outer = (guide[..., :, None] * guide[..., None, :]).reshape(*guide.shape[:2], 9)
-    outer = np.concatenate([mean(outer[..., i : i + 3]) for i in (0, 3, 6)], -1)
-    sigma = outer.reshape(*guide.shape[:2], 3, 3) - mu[..., :, None] * mu[..., None, :]
-    sigma += epsilon * np.eye(3, dtype=np.float32)
-    slope = np.linalg.solve(sigma, cross[..., None])[..., 0].astype(np.float32)
-    offset = level - (slope * mu).sum(-1)
-    return np.asarray((mean(slope) * guide).sum(-1) + mean(offset), np.float32)
+    r, g, b = np.moveaxis(guide, -1, 0)
+    mr, mg, mb = np.moveaxis(mu, -1, 0)
+    rr, gg, bb = mean(r * r) - mr * mr, mean(g * g) - mg * mg, mean(b * b) - mb * mb
+    rg, rb, gb = mean(r * g) - mr * mg, mean(r * b) - mr * mb, mean(g * b) - mg * mb
+    rr, gg, bb = rr + epsilon, gg + epsilon, bb + epsilon
+    # the symmetric 3 x 3 covariance, inverted by cofactors
+    c00, c01, c02 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
+    c11, c12, c22 = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
+    determinant = np.maximum(rr * c00 + rg * c01 + rb * c02, epsilon**3)
+    x, y, z = np.moveaxis(cross, -1, 0)
+    slope = np.stack(
+        [c00 * x + c01 * y + c02 * z, c01 * x + c11 * y + c12 * z, c02 * x + c12 * y + c22 * z], -1
+    )
+    slope = np.asarray(slope / determinant[..., None], np.float32)
+    return mean(slope), mean(np.asarray(level - (slope * mu).sum(-1), np.float32))
 
 
 def foreground(image: U8, alpha: U8) -> tuple[U8, U8]:
