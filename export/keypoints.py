@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from onnx import ModelProto
 
 from engines.errors import ModelError
 from export import wheel as source
+from export.keypoints_recipes import CARRIED, RECIPES, Recipe
 from export.tflite.builder import Flavour
 from export.tflite.convert import convert
 from export.tflite.reader import read
@@ -29,49 +29,6 @@ FLAVOURS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """One ONNX file. path: in the wheel, below mediapipe/modules; outputs: names for all TFLite
-    outputs in order; dropped: those that the graph leaves out."""
-
-    name: str
-    path: str
-    outputs: tuple[str, ...]
-    dropped: tuple[str, ...] = ()
-    carried: bool = False
-
-
-POSE = ("landmarks", "score", "mask", "heatmap", "world")
-FACE = ("mesh", "lips", "left_eye", "right_eye", "left_iris", "right_iris", "score")
-HAND = ("landmarks", "score", "handedness", "world")
-RECIPES = (
-    Recipe(
-        "pose_detection", "pose_detection/pose_detection.tflite", ("boxes", "scores"), carried=True
-    ),
-    Recipe("pose_landmark", "pose_landmark/pose_landmark_full.tflite", POSE, ("mask",), True),
-    Recipe("pose_landmark_mask", "pose_landmark/pose_landmark_full.tflite", POSE, carried=True),
-    Recipe(
-        "face_landmark_with_attention",
-        "face_landmark/face_landmark_with_attention.tflite",
-        FACE,
-        carried=True,
-    ),
-    Recipe(
-        "selfie_segmentation",
-        "selfie_segmentation/selfie_segmentation.tflite",
-        ("mask",),
-        carried=True,
-    ),
-    Recipe("face_landmark", "face_landmark/face_landmark.tflite", ("mesh", "score")),
-    Recipe(
-        "face_detection", "face_detection/face_detection_short_range.tflite", ("boxes", "scores")
-    ),
-    Recipe("hand_landmark", "hand_landmark/hand_landmark_full.tflite", HAND),
-    Recipe("palm_detection", "palm_detection/palm_detection_full.tflite", ("boxes", "scores")),
-    Recipe("iris_landmark", "iris_landmark/iris_landmark.tflite", ("eye", "iris")),
-)
-
-
 def build(recipe: Recipe, networks: dict[str, bytes], flavour: Flavour) -> ModelProto:
     """The model of a recipe. Raises ModelError when the wheel has no such network."""
     path = f"mediapipe/modules/{recipe.path}"
@@ -83,12 +40,11 @@ def build(recipe: Recipe, networks: dict[str, bytes], flavour: Flavour) -> Model
 
 def carried(networks: dict[str, bytes]) -> dict[str, bytes]:
     """The files of engines/keypoints/models by name: graphs, shared weights and models.json."""
-    recipes = [recipe for recipe in RECIPES if recipe.carried]
-    models = {recipe.name: build(recipe, networks, FLAVOURS[0]) for recipe in recipes}
+    models = {recipe.name: build(recipe, networks, FLAVOURS[0]) for recipe in CARRIED}
     pair = ("pose_landmark", "pose_landmark_mask")
     files = {WEIGHTS: share_weights([models[name] for name in pair], WEIGHTS)}
     table = {}
-    for recipe in recipes:
+    for recipe in CARRIED:
         model = models[recipe.name]
         file_name = f"{recipe.name}.onnx"
         files[file_name] = serialise(model)

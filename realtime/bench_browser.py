@@ -11,19 +11,26 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from engines.errors import DeviceError, InputError, PuppetcamError
 from engines.types import U8
+from realtime.clip import ClipReader
 from realtime.mark import NUMBERS, write_mark
 
+SAMPLE = Path(__file__).parent.parent / "web" / "sample.mp4"
+CAPTURE_FRAMES = 240  # 110 MB at 640x480
 WARM_UP_S = 3.0
 CONNECT_S = 30.0
 # A capture repeats its numbers: a frame that took longer than this would be taken for a later one.
@@ -54,6 +61,14 @@ FLAGS = (
     "--disable-renderer-backgrounding",
     "--autoplay-policy=no-user-gesture-required",
 )
+
+# The control channel opens a moment after the connection; the page then says what it wants itself.
+ASK_FOR_MARKS = """async () => {
+  const { link } = await import("/app.js");
+  while (!link.send({ type: "mark", on: true })) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}"""
 
 # Runs in the page. `camera`: [number, captured ms] of the preview; `screen`: [number, shown ms] of
 # the avatar, number -1 where no mark was readable.
@@ -123,30 +138,39 @@ def write_capture(path: Path, pictures: Iterable[U8], rate: int = 30) -> int:
     return count
 
 
+def sample_pictures() -> Iterator[U8]:
+    """The sample performance's first frames, u8 (480, 640, 3)."""
+    with ClipReader(SAMPLE) as clip:
+        for frame in islice(clip, CAPTURE_FRAMES):
+            yield np.asarray(cv2.resize(frame.image, (640, 480)), np.uint8)
+
+
 def measure(
     url: str,
     seconds: float = 30.0,
     capture: Path | None = None,
-    progress: Callable[[float], None] = lambda done_s: None,
 ) -> dict[str, Any]:
     """Perform for a while in Chromium against a running ``puppetcam serve`` and time every frame.
 
-    url: the performer page. capture: a .y4m file of ``write_capture``. progress: called about once
-    a second with the seconds measured so far. Times are from Chromium's capture of the camera frame
-    to the callback that shows its avatar frame. Raises DeviceError without Chromium or Playwright,
-    PuppetcamError if the page does not go live.
+    url: the performer page. capture: a .y4m file of ``write_capture``; None: one is made of the
+    sample performance. Times are from Chromium's capture of the camera frame to the callback that
+    shows its avatar frame. Raises DeviceError without Chromium or Playwright, InputError without a
+    capture, PuppetcamError if the page does not go live.
     """
+    if capture is None:
+        with tempfile.TemporaryDirectory(prefix="puppetcam-") as folder:
+            made = Path(folder) / "camera.y4m"
+            write_capture(made, sample_pictures())
+            return measure(url, seconds, made)
+    if not capture.is_file():
+        raise InputError(f"no capture at {capture}", "make one with write_capture")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError as error:
         raise DeviceError(
             "the package playwright is not installed", 'pip install "puppetcam[test]"'
         ) from error
-    flags = list(FLAGS)
-    if capture is not None:
-        if not capture.is_file():
-            raise InputError(f"no capture at {capture}", "make one with write_capture")
-        flags.append(f"--use-file-for-fake-video-capture={capture.resolve()}")
+    flags = [*FLAGS, f"--use-file-for-fake-video-capture={capture.resolve()}"]
     chromium = find_chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
@@ -163,11 +187,12 @@ def measure(
                 )
             page.wait_for_timeout(50)
         live_s = time.monotonic() - started
-        page.evaluate('async () => (await import("/app.js")).link.send({type: "mark", on: true})')
+        page.evaluate(ASK_FOR_MARKS)
         page.wait_for_timeout(1e3 * WARM_UP_S)
         page.evaluate(WATCH)
         began = time.monotonic()
         camera, screen = [], []
+        bar = tqdm(total=seconds, desc="browser", unit="s", file=sys.stderr, disable=None)
         while (elapsed := time.monotonic() - began) < seconds:
             page.wait_for_timeout(1e3 * min(1.0, seconds - elapsed))
             # Moved out every second: ten minutes of lists would weigh on the page.
@@ -176,7 +201,8 @@ def measure(
             )
             camera += part["camera"]
             screen += part["screen"]
-            progress(time.monotonic() - began)
+            bar.update(min(seconds, time.monotonic() - began) - bar.n)
+        bar.close()
         facts = page.evaluate(
             """() => ["own", "avatar"].map((id) => document.getElementById(id))
                  .map((video) => `${video.videoWidth}x${video.videoHeight}`)"""
@@ -215,31 +241,29 @@ def latencies(camera: Log, screen: Log) -> Log:
 
 
 def summarise(camera: Log, screen: Log) -> dict[str, Any]:
-    """Both logs (see ``latencies``) as figures; a figure is None where too little was seen."""
+    """Both logs (see ``latencies``) as figures.
+
+    frames: how many were followed from the camera to the screen; unreadable: shown without a mark.
+    fps_camera, fps_shown: frames captured and shown per second; fps_new: those that were followed.
+    Figures for which too little was seen are left out.
+    """
     found = latencies(camera, screen)
-
-    def rate(times: Log) -> float | None:
-        if len(times) < 2:
-            return None
-        return round(float((len(times) - 1) * 1e3 / (times[-1] - times[0])), 2)
-
     result: dict[str, Any] = {
         "frames": len(found),
         "unreadable": int((screen[:, 0] < 0).sum()),
-        "fps_camera": rate(camera[:, 1]),
-        "fps_shown": rate(screen[:, 1]),
-        "fps_new": rate(found[:, 0]),
-        "glass_to_glass_ms": None,
-        "slope_ms_per_minute": None,
     }
+    for name, times in (
+        ("fps_camera", camera[:, 1]),
+        ("fps_shown", screen[:, 1]),
+        ("fps_new", found[:, 0]),
+    ):
+        if len(times) >= 2:
+            result[name] = round(float((len(times) - 1) * 1e3 / (times[-1] - times[0])), 2)
     if len(found) >= 2:
-        p50, p95, p99 = np.percentile(found[:, 1], (50, 95, 99))
-        result["glass_to_glass_ms"] = {
-            "p50": round(float(p50), 1),
-            "p95": round(float(p95), 1),
-            "p99": round(float(p99), 1),
-            "max": round(float(found[:, 1].max()), 1),
-        }
+        for name, share in (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100)):
+            result[f"glass_{name}_ms"] = round(float(np.percentile(found[:, 1], share)), 1)
         minutes = (found[:, 0] - found[0, 0]) / 60_000
-        result["slope_ms_per_minute"] = round(float(np.polyfit(minutes, found[:, 1], 1)[0]), 2)
+        result["glass_slope_ms_per_minute"] = round(
+            float(np.polyfit(minutes, found[:, 1], 1)[0]), 2
+        )
     return result

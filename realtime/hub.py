@@ -98,7 +98,10 @@ class Hub:
     async def _perform(self, offer: Offer, name: str) -> str:
         present = self.sessions.get(name)
         if present is not None:
-            return await present.perform(offer)
+            answer = await present.perform(offer)
+            if offer.avatar not in (None, present.avatar):
+                present.change_avatar(offer.avatar)
+            return answer
         self._admission.enter(self._worker.load.share())
         try:
             session = await self._open(name, offer.avatar)

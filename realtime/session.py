@@ -171,9 +171,7 @@ class Session:
             return
         match command.type:
             case "avatar":
-                if self._swap is not None:
-                    self._swap.cancel()
-                self._swap = asyncio.create_task(self._change_avatar(command.value))
+                self.change_avatar(command.value)
             case "background":
                 self.performance.set_background(command.value)
             case "mirror":
@@ -184,6 +182,12 @@ class Session:
                 self.performance.calibrate()
             case "ping":
                 self._send({"type": "pong", "id": command.value})
+
+    def change_avatar(self, name: str) -> None:
+        """Begin to load an avatar; it is performed once it is there. The last request wins."""
+        if self._swap is not None:
+            self._swap.cancel()
+        self._swap = asyncio.create_task(self._change_avatar(name))
 
     async def _change_avatar(self, name: str) -> None:
         """Load an avatar beside the running picture, then perform it."""

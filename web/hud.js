@@ -93,6 +93,7 @@ export class Hud {
     const { history, median } = this.glass;
     $("hud-glass").textContent = median === null ? "–" : number(median);
     const top = Math.max(100, ...history);
+    $("hud-spark").classList.toggle("empty", history.length < 2);
     const points = history.map((ms, k) => `${k * 2},${(27 - (26 * ms) / top).toFixed(1)}`);
     $("hud-spark").firstElementChild.setAttribute("points", points.join(" "));
   }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.body.filter import OneEuro, smoothing
-from engines.body.neutral import HIPS, SHOULDERS, Neutral, middle
+from engines.body.neutral import EARS, HIPS, KNEES, SHOULDERS, Neutral, middle
 from engines.types import F32, Keypoints
 
 PREDICT_S, HOLD_S, EASE_S = 0.12, 0.6, 0.5
@@ -85,16 +85,19 @@ class MotionFilter:
     def _at_neutral_size(self, keypoints: Keypoints, neutral: Neutral, dt: float) -> F32:
         """The landmarks as if the performer stood as far away as at the neutral, f32 (33, 2) px."""
         xy = keypoints.xy
-        hips = float(min(keypoints.conf[list(HIPS)].min(), neutral.conf[list(HIPS)].min())) > 0.6
-        # Turning narrows the shoulders and bending shortens the torso: the larger one is right.
-        size = _ratio(xy, neutral.xy, SHOULDERS[0], SHOULDERS[1])
-        if hips:
+        below = list(HIPS + KNEES)
+        whole = float(min(keypoints.conf[below].min(), neutral.conf[below].min())) > 0.6
+        shoulders = _ratio(xy, neutral.xy, *SHOULDERS)
+        if whole:  # turning narrows the shoulders, bending shortens the torso: the larger is right
             torso = middle(xy, SHOULDERS) - middle(xy, HIPS)
-            size = max(size, float(np.linalg.norm(torso)) / neutral.unit)
+            size = max(shoulders, float(np.linalg.norm(torso)) / neutral.unit)
+        else:  # hips at the picture's edge wander: believe what shoulders and head agree on
+            low, high = sorted((shoulders, _ratio(xy, neutral.xy, *EARS)))
+            size = low if low > 1 else min(high, 1.0)
         goal = float(np.clip(np.log(max(size, 1e-3)), -1.2, 1.2))
         self._size += float(smoothing(SIZE_HZ, dt)) * (goal - self._size)
         beyond = np.sign(self._size) * max(0.0, abs(self._size) - SIZE_ZONE)
-        centre = middle(xy, HIPS if hips else SHOULDERS)
+        centre = middle(xy, HIPS if whole else SHOULDERS)
         return np.asarray(centre + (xy - centre) * np.exp(-beyond), np.float32)
 
     def _lost(self, dt: float, time_s: float) -> Motion:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engines.types import F32, Keypoints
 
-SHOULDERS, HIPS, EARS = (11, 12), (23, 24), (7, 8)
+SHOULDERS, HIPS, KNEES, EARS = (11, 12), (23, 24), (25, 26), (7, 8)
 # (parent, child): the limb segments whose length is known and whose direction is copied
 SEGMENTS = (
     (11, 13), (13, 15), (12, 14), (14, 16),

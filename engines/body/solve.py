@@ -17,7 +17,7 @@ from engines.body.filter import smoothing
 from engines.body.head import HEAD_POINTS, head_turn
 from engines.body.kinematics import bone_turns, forward, transform
 from engines.body.motion import Motion, MotionFilter
-from engines.body.neutral import HIPS, SHOULDERS, Neutral, calibrate, middle
+from engines.body.neutral import HIPS, KNEES, SHOULDERS, Neutral, calibrate, middle
 from engines.body.rotation import F64, about, facing, part, swing, vector_of
 from engines.types import F32, BodyMesh, Keypoints, Pose
 
@@ -33,7 +33,6 @@ HEAD_STIFFNESS = np.array([0.10, 0.06, 0.01])  # per squared head width: hold of
 TORSO_ROLL, TORSO_YAW, ROOT_ROLL = 0.5, 0.5, 0.2
 TORSO_STRETCH = (0.8, 1.12)
 FOLLOW_HZ = 0.4  # how fast hips that are not seen follow the shoulders sideways
-KNEES = (25, 26)
 STANCE = 10  # pictures from which the neutral is taken, while the performer keeps still
 STILL = 0.012  # torso lengths: smaller trunk and head motion is taken for noise
 LEASH = (0.8, 0.6)  # torso lengths the body may leave its place, sideways and up or down

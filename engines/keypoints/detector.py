@@ -44,15 +44,8 @@ class Detector:
         """People in ``image`` u8 (H, W, 3) RGB, best score first."""
         check("image", image, np.uint8, (None, None, 3))
         height, width = image.shape[:2]
-        side = max(height, width)
-        to_image = Region(width / 2, height / 2, side, 0.0).crop_to_image(SIZE)
-        cv2.warpAffine(
-            image,
-            to_image,
-            (SIZE, SIZE),
-            dst=self._crop,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        )
+        square = Region(width / 2, height / 2, max(height, width), 0.0)
+        square.crop(image, self._crop, cv2.BORDER_CONSTANT)
         np.multiply(self._crop, np.float32(2 / 255), out=self._input[0])
         self._input -= np.float32(1)
         outputs = self._engine.run({"image": self._input})
@@ -61,10 +54,10 @@ class Detector:
         boxes, scores = suppress(boxes[seen], scores[seen])
         found = []
         for points, score in zip(boxes.reshape(-1, 6, 2), scores, strict=True):
-            placed = points * SIZE @ to_image[:, :2].T + to_image[:, 2]
+            placed = square.to_image(points)
             region = Region.from_points(placed[2], placed[3])
             if region.side > 1 and math.isfinite(region.side):
-                box = placed[:2].reshape(4).astype(np.float32)
+                box = placed[:2].reshape(4)
                 found.append(Detection(float(score), box, region))
         return found
 

@@ -5,6 +5,7 @@ Source: Bazarevsky et al. 2020, BlazePose, section 3; MediaPipe pose_landmark_by
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -46,34 +47,25 @@ class Landmarker:
     def read(self, image: U8, region: Region) -> Reading:
         """Landmarks of the person in ``region`` of ``image`` u8 (H, W, 3) RGB."""
         check("image", image, np.uint8, (None, None, 3))
-        to_image = region.crop_to_image(SIZE)
-        cv2.warpAffine(
-            image,
-            to_image,
-            (SIZE, SIZE),
-            dst=self._crop,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        region.crop(image, self._crop, cv2.BORDER_REPLICATE)
         np.multiply(self._crop, np.float32(1 / 255), out=self._input[0])
         outputs = self._engine.run({"image": self._input})
         raw = outputs["landmarks"].reshape(-1, 5)
         xyz: F32 = np.divide(raw[:, :3], SIZE, dtype=np.float32)
         refine(xyz, outputs["heatmap"][0], KERNEL, MIN_PEAK)
-        xy = (xyz[:, :2] * SIZE) @ to_image[:, :2].T.astype(np.float32)
-        xy += to_image[:, 2].astype(np.float32)
+        xy = region.to_image(xyz[:, :2])
         # Visibility: not hidden. Presence: inside the picture. Seen: both.
         conf = np.prod(sigmoid(raw[:POINTS, 3:5]), axis=1)
         world = outputs["world"].reshape(-1, 3)[:POINTS].copy()
-        cos_sin = to_image[:, :2].astype(np.float32) * np.float32(SIZE / region.side)
-        world[:, :2] = world[:, :2] @ cos_sin.T
+        cos, sin = math.cos(region.rotation), math.sin(region.rotation)
+        world[:, :2] = world[:, :2] @ np.array([[cos, sin], [-sin, cos]], np.float32)
         mask = outputs["mask"][0, 0] if "mask" in outputs else None
         return Reading(
             Keypoints(
-                xy=np.ascontiguousarray(xy[:POINTS], np.float32),
-                z=np.ascontiguousarray(xyz[:POINTS, 2] * np.float32(region.side)),
-                conf=np.asarray(conf, np.float32),
-                world=np.ascontiguousarray(world, np.float32),
+                xy=xy[:POINTS],
+                z=xyz[:POINTS, 2] * np.float32(region.side),
+                conf=conf,
+                world=world,
             ),
             float(outputs["score"].ravel()[0]),
             Region.from_points(xy[AUXILIARY[0]], xy[AUXILIARY[1]]),

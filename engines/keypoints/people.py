@@ -59,7 +59,7 @@ class PeopleFinder:
             _look(image, whole(height, width), FAINT_SCORE, detector, landmarker)
             or _look(image, quarters(height, width), MIN_SCORE, detector, landmarker)
         )  # fmt: skip
-        people = [_person(image, region, reading) for region, reading in _distinct(found)]
+        people = [to_person(image, region, reading) for region, reading in _distinct(found)]
         people = [person for person in people if person.mask.max() > 0.5]
         return sorted(people, key=lambda person: -float(person.mask.sum()))
 
@@ -138,17 +138,11 @@ def _cut(image: U8, x0: int, y0: int, x1: int, y1: int) -> U8:
     return out
 
 
-def _person(image: U8, region: Region, reading: Reading) -> Person:
+def to_person(image: U8, region: Region, reading: Reading) -> Person:
     if reading.mask is None:
         raise ValueError("reading: got no mask, wanted the network with a mask")
     height, width = image.shape[:2]
-    to_crop = cv2.invertAffineTransform(region.crop_to_image(SIZE))
-    mask = cv2.warpAffine(
-        sigmoid(reading.mask),
-        to_crop,
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-    )
+    mask = cv2.warpPerspective(sigmoid(reading.mask), region.matrix(SIZE), (width, height))
     box = cv2.boundingRect((mask > 0.5).astype(np.uint8))  # x, y, width, height
     corners = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]], np.float32)
     return Person(reading.keypoints, np.asarray(mask, np.float32), corners, reading.score)

@@ -6,8 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from engines.types import F32, U8
 
 SCALE = 1.25  # MediaPipe pose_detection_to_roi.pbtxt and pose_landmarks_to_roi.pbtxt: scale_x
 SLACK = 0.02  # of the side: wider leashes (0.04, 0.08) hold no stiller and track worse
@@ -34,8 +37,8 @@ class Region:
         side = 2 * math.hypot(dx, dy) * scale
         return Region(float(centre[0]), float(centre[1]), side, turn(math.atan2(dx, -dy)))
 
-    def crop_to_image(self, size: int) -> NDArray[np.float64]:
-        """f64 (2, 3): from px of a (size, size) crop to px of the image."""
+    def matrix(self, size: int) -> NDArray[np.float64]:
+        """f64 (3, 3), homogeneous: from px of a (size, size) crop to px of the image."""
         step = self.side / size
         cos, sin = math.cos(self.rotation) * step, math.sin(self.rotation) * step
         half = size / 2
@@ -43,8 +46,26 @@ class Region:
             [
                 [cos, -sin, self.x - half * (cos - sin)],
                 [sin, cos, self.y - half * (sin + cos)],
+                [0.0, 0.0, 1.0],
             ]
         )
+
+    def crop(self, image: U8, out: U8, border: int) -> None:
+        """Sample the square of ``image`` (H, W, 3) into ``out`` (S, S, 3); border: cv2.BORDER_*.
+
+        The networks feel single grey levels (a float-exact sampler moved landmarks by 6 px on
+        average): this is the very call that MediaPipe makes. cv2.warpAffine rounds otherwise.
+        """
+        size = out.shape[0]
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cv2.warpPerspective(
+            image, self.matrix(size), (size, size), dst=out, flags=flags, borderMode=border
+        )
+
+    def to_image(self, points: NDArray[Any]) -> F32:
+        """f32 (N, 2) px of the image from points (N, 2) in the crop, 0..1."""
+        matrix = self.matrix(1)
+        return np.asarray(points @ matrix[:2, :2].T + matrix[:2, 2], np.float32)
 
     def towards(self, goal: Region) -> Region:
         """This region moved, scaled and turned just enough to be within SLACK of ``goal``.

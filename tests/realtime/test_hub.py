@@ -240,8 +240,8 @@ async def test_a_performance_outlives_a_reload_for_its_viewers(
     ):
         await until(lambda: performer.images and viewer.images)
         await performer.close()
-        async with client(hub, Camera(), session="my-session") as again:
-            await until(lambda: len(again.images) > 3)
+        async with client(hub, Camera(), session="my-session", avatar="blue") as again:
+            await until(lambda: again.images and near(again.colour, COLOURS["blue"]))
             assert len(puppets) == 1  # the same performance
             await asyncio.sleep(1.2)
             assert not viewer.ended

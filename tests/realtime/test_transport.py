@@ -18,6 +18,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 from aiortc.codecs import CODECS, HEADER_EXTENSIONS
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket, unpack_header_extensions
 
@@ -163,6 +164,21 @@ def test_the_encoder_is_reopened_for_large_changes_only(kind: str) -> None:
     second = encoder.codec
     encoder.encode(picture(5, width=160))
     assert encoder.codec is not second
+
+
+def test_the_camera_is_never_asked_for_too_little() -> None:
+    estimator = RemoteBitrateEstimator()
+    asked = [
+        estimator.add(
+            arrival_time_ms=1000 + 40 * k,  # 100 bytes each 20 ms, later and later
+            abs_send_time=(int(0.02 * k * (1 << 18))) & 0xFFFFFF,
+            payload_size=100,
+            ssrc=7,
+        )
+        for k in range(200)
+    ]
+    told = [bitrate for estimate in asked if estimate is not None for bitrate in estimate[:1]]
+    assert set(told) == {transport.MIN_UPLINK}
 
 
 async def test_encoding_has_threads_of_its_own(connection: RTCPeerConnection) -> None:
