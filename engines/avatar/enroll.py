@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engines.avatar.background import background
 from engines.avatar.colours import body_colours
 from engines.avatar.figure import Figure, figure
+from engines.avatar.gaps import without_gaps
 from engines.avatar.layers import layers
 from engines.avatar.matte import foreground, matte
 from engines.avatar.parts import parts
@@ -50,9 +51,9 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     body, pose, seen = fitted.body, fitted.pose, fitted.seen
     say("cutting out the person", 0.5)
     alpha = matte(image, person.mask) if photo.alpha is None else photo.alpha
-    colours, _ = foreground(image, alpha)
     shape = figure(body, pose)
-    labels = parts(image, alpha, shape, seen)
+    labels = without_gaps(image, alpha, parts(image, alpha, shape, seen), shape)
+    colours, _ = foreground(image, alpha)
     say("completing what is hidden", 0.65)
     cutouts = layers(colours, alpha, labels, shape)
     say("colouring the body", 0.85)

@@ -50,28 +50,34 @@ def matte(image: U8, mask: F32) -> U8:
 
 def _outline(image: U8, mask: F32, size: float) -> F32:
     """The person's share f32 (h, w) 0..1 of each pixel: network, colour vote, edges."""
-    scaled = image.astype(np.float32) / 255
-    colours = np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2LAB), np.float32)
-    front, back = (m.astype(np.float32)[..., None] for m in (mask > _SURE, mask < 1 - _SURE))
-    vote = np.zeros(mask.shape, np.float32)
-    for reach in (0.04, 0.12):
-        sigma = max(2.0, reach * size)
-        means, spreads, near = [], [], []
-        for side in (front, back):
-            weight = blur(side, sigma)[..., None] + 1e-6
-            mean = blur(colours * side, sigma) / weight
-            square = blur(colours**2 * side, sigma) / weight
-            means.append(mean)
-            spreads.append(np.maximum(square - mean**2, 0).sum(-1) + 16.0)
-            near.append(np.clip(weight[..., 0] / 0.02, 0, 1))
-        gaps = [((colours - m) ** 2).sum(-1) / v for m, v in zip(means, spreads, strict=True)]
-        vote += np.clip(0.5 * (gaps[1] - gaps[0]), -2, 2) * near[0] * near[1]
+    sides = mask > _SURE, mask < 1 - _SURE
+    vote = sum(votes(image, *sides, max(2.0, reach * size)) for reach in (0.04, 0.12))
     odds = np.log(np.clip(mask, 0.01, 0.99) / np.clip(1 - mask, 0.01, 0.99)) + vote
     open_ = np.where(mask < 1 - _SURE, 0, 1 / (1 + np.exp(-odds)))
     share = np.where(mask > _SURE, 1, open_).astype(np.float32)
     between = (share > 0.03) & (share < 0.97)
     everywhere = np.ones(mask.shape, bool)
     return walk(image, share, between, everywhere, pull=0.05, sweeps=_SWEEPS)
+
+
+def votes(image: U8, front: Mask, back: Mask, sigma: float) -> F32:
+    """What a pixel's colour says, f32 (H, W): 2 person for sure, -2 background for sure.
+
+    Its distance from the mean colours of both sides within about ``sigma`` px, in CIELAB and in
+    their spreads; 0 where a side is not near or both look the same.
+    """
+    scaled = image.astype(np.float32) / 255
+    colours = np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2LAB), np.float32)
+    gaps, near = [], np.ones(front.shape, np.float32)
+    for side in (front, back):
+        own = side.astype(np.float32)[..., None]
+        weight = blur(own, sigma)[..., None] + 1e-6
+        mean = blur(colours * own, sigma) / weight
+        square = blur(colours**2 * own, sigma) / weight
+        spread = np.maximum(square - mean**2, 0).sum(-1) + 16.0
+        gaps.append(((colours - mean) ** 2).sum(-1) / spread)
+        near = near * np.clip(weight[..., 0] / 0.02, 0, 1)
+    return np.asarray(np.clip(0.5 * (gaps[1] - gaps[0]), -2, 2) * near, np.float32)
 
 
 def guided(image: U8, target: F32, radius: int, epsilon: float) -> tuple[F32, F32]:

@@ -8,6 +8,7 @@ import pytest
 
 from engines.avatar.colours import body_colours, skin_colour
 from engines.avatar.figure import LIMBS, Figure, figure
+from engines.avatar.gaps import without_gaps
 from engines.avatar.layers import layers, stack
 from engines.avatar.parts import parts, present
 from engines.types import F32, U8, Layer
@@ -176,3 +177,22 @@ def test_what_the_photo_shows_whole_has_no_inferred_surface() -> None:
 def test_skin_is_the_faces() -> None:
     drawing, alpha, _, shape = cut()
     assert np.abs(skin_colour(drawing.image, alpha, shape) - SKIN).max() < 6
+
+
+def test_a_sliver_of_wall_beside_the_arm_stays_with_the_trunk() -> None:
+    drawing, alpha, labels, shape = cut(230)
+    image, filled = drawing.image.copy(), labels.copy()
+    rows = np.arange(120, 165)
+    # a bright line just inside the arm's cut, in the colour of the wall behind
+    edge = np.array([np.flatnonzero((labels[r] == 1) & (alpha[r] == 255))[0] for r in rows])
+    joined = alpha.copy()
+    for r, c in zip(rows, edge, strict=True):
+        image[r, c : c + 2] = drawing.background[r, c]
+        joined[r, c - 12 : c] = 255  # arm and trunk touch
+        filled[r, c - 12 : c] = 0
+        image[r, c - 12 : c] = SHIRT
+    out = without_gaps(image, joined, filled, shape)
+    line = np.array([out[r, c : c + 2] for r, c in zip(rows, edge, strict=True)])
+    assert (line == 0).mean() > 0.7
+    assert ((out != filled) & (filled != 1)).sum() == 0
+    assert (without_gaps(drawing.image, alpha, labels, shape) == labels).mean() > 0.999
