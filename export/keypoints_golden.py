@@ -64,7 +64,7 @@ def pictures(folder: Path) -> dict[str, U8]:
         bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if bgr is None:
             raise InputError(f"{path}: got no PNG picture")
-        found[path.relative_to(folder).as_posix()] = np.ascontiguousarray(bgr[:, :, ::-1])
+        found[path.relative_to(folder).as_posix()] = np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
     return found
 
 
