@@ -19,7 +19,7 @@ LONG_SIDE = 1024  # px, working size
 MIN_SIDE = 64  # px
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 64 * 2**20
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 HINT = "wanted a JPEG, PNG or WebP photo of a person"
 
 

@@ -221,7 +221,7 @@ def _png(picture: U8) -> bytes:
     swap = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
     code = swap[picture.shape[-1]] if picture.ndim == 3 else None
     ordered = picture if code is None else cv2.cvtColor(picture, code)
-    done, data = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    done, data = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise ModelError("a picture could not be written as PNG", "check the disk's free space")
     return bytes(data.tobytes())
