@@ -21,6 +21,13 @@ DTYPES = {
 }
 
 
+def available_providers() -> list[str]:
+    """The execution providers that this installation of ONNX Runtime has."""
+    import onnxruntime as ort
+
+    return list(ort.get_available_providers())
+
+
 class OrtEngine:
     """An ONNX file on ONNX Runtime.
 

@@ -179,7 +179,7 @@ class Renderer:
             if shrink < 0.75:  # sampled about one to one, or the picture shimmers
                 h, w = flat.shape[:2]
                 small = (max(2, round(w * shrink)), max(2, round(h * shrink)))
-                flat = cv2.resize(flat, small, interpolation=cv2.INTER_AREA)
+                flat = np.asarray(cv2.resize(flat, small, interpolation=cv2.INTER_AREA), np.float32)
                 factor = np.array([small[0] / w, small[1] / h], np.float32)
             sheet.texture = np.ascontiguousarray(np.rint(flat), np.uint8)
             sheet.source = (layer.xy - np.array(layer.origin, np.float32)) * factor

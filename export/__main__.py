@@ -6,13 +6,14 @@ import argparse
 import sys
 
 from engines.errors import PuppetcamError
-from export import body, keypoints_command
+from export import avatars, body, keypoints_command
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point of ``puppetcam-export``; a PuppetcamError's exit code where there is one."""
     parser = argparse.ArgumentParser(prog="puppetcam-export", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    avatars.add_parser(commands)
     body.add_parser(commands)
     keypoints_command.add_parser(commands)
     arguments = parser.parse_args(argv)

@@ -14,12 +14,14 @@ from engines.avatar.enroll import enroll
 from engines.avatar.photo import Photo, open_photo
 from engines.avatar.store import save_avatar
 
-PEOPLE = Path(__file__).parent / "people"
+PEOPLE = Path(__file__).parent / "photos"
 TARGET = Path(__file__).parent.parent / "engines" / "avatar" / "bundled"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``avatars``."""
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``avatars`` to the command line."""
+    parser = commands.add_parser("avatars", help="enrol the bundled avatars", description=__doc__)
+    parser.set_defaults(run=run)
     parser.add_argument(
         "--out", type=Path, default=TARGET, metavar="DIR", help="where to write them"
     )
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Enrol each photo and print what enrolment says."""
     import skimage.data
 
-    astronaut = np.ascontiguousarray(skimage.data.astronaut())
+    astronaut = np.ascontiguousarray(skimage.data.astronaut())  # type: ignore[no-untyped-call]
     photos = {"astronaut": Photo.of(astronaut, "scikit-image astronaut.png")}
     photos |= {p.stem: open_photo(p) for p in sorted(PEOPLE.glob("*.jpg"))}
     for name, photo in photos.items():

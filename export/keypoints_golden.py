@@ -59,12 +59,12 @@ def pictures(folder: Path) -> dict[str, U8]:
     """The PNG files below ``folder`` by relative path; only PNG decodes the same everywhere."""
     import cv2
 
-    found = {}
+    found: dict[str, U8] = {}
     for path in sorted(folder.glob("*/*.png")):
         bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if bgr is None:
             raise InputError(f"{path}: got no PNG picture")
-        found[path.relative_to(folder).as_posix()] = np.ascontiguousarray(bgr[:, :, ::-1])
+        found[path.relative_to(folder).as_posix()] = np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
     return found
 
 

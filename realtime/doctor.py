@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ import av
 from av.error import FFmpegError
 
 from engines.errors import PuppetcamError
+from realtime.bench_browser import find_chromium
 
 LIBRARIES = ("numpy", "numba", "opencv-python-headless", "onnxruntime", "av", "aiortc", "aiohttp")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def assets_found() -> Iterator[Finding]:
     """The models, the body and the bundled avatars, against their digests."""
     from engines.avatar.store import load_avatar
     from engines.body.mesh import load_body
-    from engines.keypoints.models import verify_models
+    from engines.keypoints.carried import manifest, open_model
     from realtime.shelf import BUNDLED
 
     def attempt(what: str, check: Callable[[], str]) -> Finding:
@@ -114,21 +115,25 @@ def assets_found() -> Iterator[Finding]:
         except PuppetcamError as error:
             return Finding(what, False, error.message, hint=error.hint)
 
-    yield attempt("models", lambda: f"{len(verify_models())} files as recorded")
+    def model(name: str) -> str:
+        with open_model(name) as engine:
+            return f"opens on {engine.device}"
+
+    yield attempt("models", lambda: f"{len(manifest())} recorded")
+    for name in manifest():
+        yield attempt(f"model {name}", partial(model, name))
     yield attempt("body", lambda: f"{len(load_body().mean.rest)} vertices")
     for folder in sorted(p for p in BUNDLED.iterdir() if p.is_dir()):
-        yield attempt(
-            f"avatar {folder.name}", lambda folder=folder: load_avatar(folder).digest[:12]
-        )  # type: ignore[misc]
+        digest = partial(lambda folder: load_avatar(folder).digest[:12], folder)
+        yield attempt(f"avatar {folder.name}", digest)
 
 
 def browser_found() -> Iterator[Finding]:
     """Chromium, for the browser tests and the glass-to-glass measurement."""
-    path = next((p for p in map(shutil.which, BROWSERS) if p), None)
-    yield Finding(
-        "Chromium", path is not None, path or "none: needed for browser tests and bench --browser",
-        needed=False, hint="Debian, Ubuntu: apt-get install chromium",
-    )  # fmt: skip
+    try:
+        yield Finding("Chromium", True, str(find_chromium()), needed=False)
+    except PuppetcamError as error:
+        yield Finding("Chromium", False, error.message, needed=False, hint=error.hint)
 
 
 PARTS = (

@@ -79,6 +79,23 @@ class Enrolments:
             await asyncio.wait([self._running])
 
     async def _run(self, job: str, photo: Path, name: str, done: Callable[[], None]) -> None:
+        """Follow the process; the job ends once nothing of it is left."""
+        seen = failed(Job(), "The enrolment was stopped.", "Start it again.")
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                seen = await self._follow(job, photo, name)
+        except TimeoutError:
+            seen = failed(seen, f"It took longer than {DEADLINE_S:.0f} s.", "Try another photo.")
+        except Exception:
+            log.exception("the enrolment could not be started")
+            seen = failed(seen, "The enrolment could not be started.", "The log says more.")
+        finally:
+            self._running = None
+            self._jobs[job] = seen
+            done()
+
+    async def _follow(self, job: str, photo: Path, name: str) -> Job:
+        """How it ended."""
         context = multiprocessing.get_context("spawn")  # fork would copy our threads' locks
         ours, theirs = context.Pipe(duplex=False)
         child = context.Process(
@@ -89,28 +106,27 @@ class Enrolments:
         try:
             await loop.run_in_executor(None, child.start)
             theirs.close()
-            listener = threading.Thread(
+            threading.Thread(
                 target=_listen, args=(ours, loop, events), name="enroll", daemon=True
+            ).start()
+            while (event := await events.get()) is not None:
+                seen = follow(self._jobs[job], *event, name)
+                if seen.state != "running":
+                    return seen
+                self._jobs[job] = seen
+            return failed(
+                self._jobs[job], "The enrolment ended without a word.", "The log says more."
             )
-            listener.start()
-            try:
-                async with asyncio.timeout(DEADLINE_S):
-                    while (event := await events.get()) is not None:
-                        self._jobs[job] = follow(self._jobs[job], *event, name)
-            except TimeoutError:
-                self._fail(job, f"It took longer than {DEADLINE_S:.0f} s.", "Try another photo.")
-            if self._jobs[job].state == "running":
-                self._fail(job, "The enrolment ended without a word.", "The log says more.")
         finally:
             if child.pid is not None:
                 child.kill()
                 await loop.run_in_executor(None, child.join)
                 child.close()
-            done()
-            self._running = None
 
-    def _fail(self, job: str, error: str, hint: str) -> None:
-        self._jobs[job] = replace(self._jobs[job], state="failed", error=error, hint=hint)
+
+def failed(job: Job, error: str, hint: str) -> Job:
+    """The job, ended by an error."""
+    return replace(job, state="failed", error=error, hint=hint)
 
 
 def follow(job: Job, kind: str, value: Any, name: str) -> Job:
@@ -122,8 +138,7 @@ def follow(job: Job, kind: str, value: Any, name: str) -> Job:
         return replace(
             job, state="done", progress=1.0, stage="Done", warnings=tuple(value), avatar=name
         )
-    error, hint = value
-    return replace(job, state="failed", error=error, hint=hint)
+    return failed(job, *value)
 
 
 def _listen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,24 +22,34 @@ def head_turn(
     that hold each axis at zero: yaw and pitch are read off small offsets and need it. Three
     Gauss-Newton steps on the orthographic residual.
     """
+    turn, shift = _solve(points, targets, weights.astype(np.float64), start, stiffness)
+    return turn, shift
+
+
+@numba.njit(cache=True, nogil=True)
+def _solve(points, targets, weights, start, stiffness):  # type: ignore[no-untyped-def]
     turn = start.copy()
-    shift = np.average(targets, axis=0, weights=weights)
-    root = np.sqrt(weights)[:, None]
+    shift = np.zeros(2)
+    for i in range(len(points)):
+        shift += targets[i] * (weights[i] / weights.sum())
+    row = np.zeros((2, 5))
     for _ in range(3):
-        posed = points @ about(turn).T
-        residual = targets - shift - posed[:, :2]
-        # d(x, y) / d(rotation about x, y, z), left-multiplied small turns
-        zero = np.zeros(len(points))
-        jx = np.stack([zero, posed[:, 2], -posed[:, 1], np.ones(len(points)), zero], 1)
-        jy = np.stack([-posed[:, 2], zero, posed[:, 0], zero, np.ones(len(points))], 1)
-        jacobian = np.concatenate([jx * root, jy * root])
-        error = np.concatenate([residual[:, 0] * root[:, 0], residual[:, 1] * root[:, 0]])
-        normal = jacobian.T @ jacobian
-        gradient = jacobian.T @ error
-        normal[:3, :3] += np.diag(stiffness)
-        gradient[:3] -= stiffness * turn
-        normal += np.eye(5) * 1e-6
+        rotation = about(turn)
+        normal = np.eye(5) * 1e-6
+        gradient = np.zeros(5)
+        for i in range(len(points)):
+            x, y, z = rotation @ points[i]
+            # d(x, y) / d(small turns about x, y, z from the left, shift)
+            row[0, 1], row[0, 2], row[0, 3] = z, -y, 1.0
+            row[1, 0], row[1, 2], row[1, 4] = -z, x, 1.0
+            error = (targets[i, 0] - shift[0] - x, targets[i, 1] - shift[1] - y)
+            for k in range(2):
+                normal += weights[i] * np.outer(row[k], row[k])
+                gradient += weights[i] * error[k] * row[k]
+        for k in range(3):
+            normal[k, k] += stiffness[k]
+            gradient[k] -= stiffness[k] * turn[k]
         step = np.linalg.solve(normal, gradient)
-        turn = turn + np.clip(step[:3], -0.3, 0.3)
+        turn = turn + np.minimum(np.maximum(step[:3], -0.3), 0.3)
         shift = shift + step[3:]
     return turn, shift

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from engines.body.filter import smoothing
 from engines.body.head import HEAD_POINTS, head_turn
 from engines.body.kinematics import bone_turns, forward, transform
+from engines.body.limb import aim, carried, length, place, turn_of
 from engines.body.motion import Motion, MotionFilter
 from engines.body.neutral import HIPS, KNEES, SHOULDERS, Neutral, calibrate, middle
-from engines.body.rotation import F64, about, facing, part, swing, vector_of
+from engines.body.rotation import F64, about, part, swing, vector_of
 from engines.types import F32, BodyMesh, Keypoints, Pose
 
 SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
@@ -38,7 +39,6 @@ STILL = 0.012  # torso lengths: smaller trunk and head motion is taken for noise
 LEASH = (0.8, 0.6)  # torso lengths the body may leave its place, sideways and up or down
 STRETCH = (0.35, 1.2)  # shortest and longest a limb is drawn, of its own length
 REACH_GROWTH = 1.3  # a performer's limb may prove at most this much longer than assumed
-NEUTRAL_PULL = 1.2  # rad from the neutral at which a limb's direction is copied as it is
 
 
 class BodySolver:
@@ -151,7 +151,7 @@ class _Frame:
         self.stretch = reference.stretch.astype(np.float64)
         self.root = reference.root.astype(np.float64)
         self.turns = solver._turns.copy()
-        self.known: set[int] = set()  # bones whose ``turns`` are of this frame
+        self.known = np.zeros(len(self.stretch), np.bool_)  # bones whose turns are of this frame
         self.conf = motion.conf
         px = neutral.unit * neutral.scale * motion.presence
         self.offset = motion.offset.astype(np.float64) * px
@@ -163,26 +163,15 @@ class _Frame:
 
     def turn(self, name: str, relative: F64) -> None:
         """Give a bone its reference orientation followed by ``relative`` (body axes)."""
-        bone = self.s._bone[name]
-        parent = int(self.s.body.parents[bone])
-        self.turns[bone] = relative @ self.s._turns[bone]
-        self.known.add(bone)
-        above = np.eye(3) if parent < 0 else self._turn_of(parent)
-        self.rotations[bone] = above.T @ self.turns[bone]
-
-    def _turn_of(self, bone: int) -> F64:
-        """A bone's turn; bones that nothing has placed are carried by their parents."""
-        if bone not in self.known:
-            parent = int(self.s.body.parents[bone])
-            above = np.eye(3) if parent < 0 else self._turn_of(parent)
-            self.turns[bone] = above @ self.rotations[bone]
-            self.known.add(bone)
-        return np.asarray(self.turns[bone])
+        s = self.s
+        parents, reference = s.body.parents, s._turns
+        place(s._bone[name], relative, parents, reference, self.rotations, self.turns, self.known)
 
     def relative(self, name: str) -> F64:
         """How a bone is turned against the reference, body axes."""
         bone = self.s._bone[name]
-        return np.asarray(self._turn_of(bone) @ self.s._turns[bone].T)
+        turn = turn_of(bone, self.s.body.parents, self.rotations, self.turns, self.known)
+        return np.asarray(turn @ self.s._turns[bone].T)
 
     def lengthen(self, names: tuple[str, ...], factor: float) -> None:
         """Stretch bones against their reference length."""
@@ -273,8 +262,8 @@ class _Frame:
         want = now.copy()
         want[:2] = self.s._points[point, :2] + self.offset[point] + self.leash
         have, wish = now - base, want - base
-        reach = float(np.clip(np.linalg.norm(wish) / np.linalg.norm(have), 0.75, 1.25))
-        turn = facing(wish) @ facing(have).T
+        reach = float(np.clip(length(wish) / length(have), 0.75, 1.25))
+        turn = aim(have, wish)
         angle = vector_of(turn)
         size = float(np.linalg.norm(angle))
         turn = about(angle * min(1.0, 0.5 / max(size, 1e-6)))
@@ -355,38 +344,32 @@ class _Frame:
         """The limb's vector, px: the performer's, laid on the avatar's length, or at rest."""
         s, neutral, motion = self.s, self.neutral, self.motion
         reference = s._points[end] - s._points[start]
-        length = float(np.linalg.norm(reference))
-        drawn = motion.offset[end] - motion.offset[start]
+        drawn = (motion.offset[end] - motion.offset[start]).astype(np.float64)
         before = (neutral.xy[end] - neutral.xy[start]).astype(np.float64)
-        now = before + drawn.astype(np.float64) * neutral.unit
-        assumed = length / neutral.scale
+        now = before + drawn * neutral.unit
+        assumed = length(reference) / neutral.scale
         key = (start, end)
         sure = min(float(self.conf[start]), float(self.conf[end]))
-        reach = self.s._reach.get(key, max(assumed, min(_norm(before), assumed * REACH_GROWTH)))
-        if sure > 0.7 and _norm(now) > reach:
-            reach += 0.1 * (min(_norm(now), assumed * REACH_GROWTH) - reach)
-        self.s._reach[key] = reach
-        direction = _lift(now, reach, float(motion.world[end, 2] - motion.world[start, 2]))
-        at_neutral = _lift(before, reach, float(neutral.world[end, 2] - neutral.world[start, 2]))
-        # Near the neutral the avatar's own direction leads, far from it the performer's.
+        reach = s._reach.get(key, max(assumed, min(length(before), assumed * REACH_GROWTH)))
+        if sure > 0.7 and length(now) > reach:
+            reach += 0.1 * (min(length(now), assumed * REACH_GROWTH) - reach)
+        s._reach[key] = reach
+        depths = (
+            float(neutral.world[end, 2] - neutral.world[start, 2]),
+            float(motion.world[end, 2] - motion.world[start, 2]),
+        )
         believed = _ramp(min(float(neutral.conf[start]), float(neutral.conf[end])), 0.3, 0.6)
-        far = math.acos(_cosine(direction, at_neutral)) / NEUTRAL_PULL
-        pull = believed * (1 - _smooth(far))
-        bend = facing(reference) @ facing(at_neutral).T
-        ratio = length / max(_norm(at_neutral), 1e-6)
-        copied = direction * length
-        pulled = np.asarray(bend @ direction * ratio)
-        target = _mix(copied, pulled, pull)
-        return _mix(rest @ reference, target, weight)
+        target = carried(reference, rest, before, now, depths, reach, believed, weight)
+        return np.asarray(target)
 
     def _aim(self, bones: tuple[str, str], start: int, end: int, target: F64) -> None:
         """Turn and stretch a limb's two bones so that its landmarks lie along the target vector."""
         reference = self.s._points[end] - self.s._points[start]
-        turn = facing(target) @ facing(reference).T
+        turn = aim(reference, target)
         for name in bones:
             self.turn(name, turn)
-        factor = _norm(target) / max(_norm(reference), 1e-6)
-        self.lengthen(bones, float(np.clip(factor, *STRETCH)))
+        factor = length(target) / max(length(reference), 1e-6)
+        self.lengthen(bones, min(max(factor, STRETCH[0]), STRETCH[1]))
 
     def _place_hand(self, side: str, wrist: int, knuckles: tuple[int, int], weight: float) -> None:
         forearm = self.relative(f"lowerarm02.{side}")
@@ -408,7 +391,7 @@ class _Frame:
         now = before + (motion.offset[tip].mean(0) - motion.offset[joint]) * neutral.unit
         reference = self.s._points[tip].mean(0) - self.s._points[joint]
         sure = _ramp(float(self.conf[tip].min()), 0.3, 0.7) * weight
-        short = _norm(now.astype(np.float64)) / max(_norm(reference) / neutral.scale, 1e-6)
+        short = length(now.astype(np.float64)) / max(length(reference) / neutral.scale, 1e-6)
         sure *= _ramp(short, 0.2, 0.5)
         known = _ramp(float(neutral.conf[tip].min()), 0.3, 0.6)
         want = math.atan2(now[1], now[0])
@@ -419,31 +402,6 @@ class _Frame:
         bend = math.remainder(want - have, 2 * math.pi)
         bend = limit * math.tanh(bend / limit) * sure
         self.turn(name, about(np.array([0.0, 0.0, bend])) @ above)
-
-
-def _lift(planar: NDArray[np.floating], reach: float, depth: float) -> F64:
-    """Picture vector (2,) px of a limb of length ``reach`` px to 3-D, in limb lengths.
-
-    The picture part is kept; the depth is what the known length leaves, with the sign (and, near
-    the picture plane, the caution) of the network's depth difference, m.
-    """
-    x, y = float(planar[0]) / reach, float(planar[1]) / reach
-    size = math.hypot(x, y)
-    if size > 1:
-        x, y, size = x / size, y / size, 1.0
-    sign = max(-1.0, min(1.0, depth / 0.06))
-    return np.array([x, y, sign * math.sqrt(max(0.0, 1 - size * size))])
-
-
-def _mix(a: F64, b: F64, weight: float) -> F64:
-    """From a (0) to b (1), turning rather than cutting through."""
-    if weight <= 0:
-        return a
-    if weight >= 1:
-        return b
-    length = _norm(a) * (1 - weight) + _norm(b) * weight
-    turned = part(swing(a, b), weight) @ a
-    return np.asarray(turned * (length / max(_norm(turned), 1e-6)))
 
 
 def _still(offset: F64, zone: float) -> F64:
@@ -457,18 +415,5 @@ def _angle(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     return math.atan2(float(a[0] * b[1] - a[1] * b[0]), float(a[0] * b[0] + a[1] * b[1]))
 
 
-def _norm(vector: NDArray[np.floating]) -> float:
-    return math.sqrt(float(vector @ vector))
-
-
-def _cosine(a: F64, b: F64) -> float:
-    return max(-1.0, min(1.0, float(a @ b) / max(_norm(a) * _norm(b), 1e-9)))
-
-
 def _ramp(value: float, low: float, high: float) -> float:
     return min(1.0, max(0.0, (value - low) / (high - low)))
-
-
-def _smooth(t: float) -> float:
-    t = min(1.0, max(0.0, t))
-    return t * t * (3 - 2 * t)

@@ -24,10 +24,9 @@ MIN_OVERLAP = 0.3  # IoU above which two boxes are one person
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One person: score 0..1, box f32 (4,) x0, y0, x1, y1 of the face (px), region of the body."""
+    """One person: score 0..1 and the region of the whole body, seen or not."""
 
     score: float
-    box: F32
     region: Region
 
 
@@ -57,8 +56,7 @@ class Detector:
             placed = square.to_image(points)
             region = Region.from_points(placed[2], placed[3])
             if region.side > 1 and math.isfinite(region.side):
-                box = placed[:2].reshape(4)
-                found.append(Detection(float(score), box, region))
+                found.append(Detection(float(score), region))
         return found
 
     def close(self) -> None:

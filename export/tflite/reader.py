@@ -104,7 +104,7 @@ def _tensor(model: Any, tensor: Any) -> Tensor:
 
 def _operator(model: Any, operator: Any) -> Operator:
     code = model.OperatorCodes(operator.OpcodeIndex())
-    kind = KINDS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+    kind = KINDS[code.BuiltinCode()]
     custom = b""
     if kind == "CUSTOM":
         kind = code.CustomCode().decode()

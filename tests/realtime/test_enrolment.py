@@ -35,7 +35,7 @@ async def test_a_photo_becomes_an_avatar(tmp_path: Path) -> None:
 
 async def test_a_photo_without_a_person(tmp_path: Path) -> None:
     job = await enrol(tmp_path, b"nobody")
-    assert (job.state, job.progress, job.avatar) == ("failed", 0.5, None)
+    assert (job.state, job.avatar) == ("failed", None)
     assert (job.error, job.hint) == ("There is no person in the photo.", "Choose another photo.")
 
 
@@ -79,3 +79,20 @@ def test_progress_never_goes_back() -> None:
     job = follow(Job(), "progress", (0.6, "Fitting"), "zoe")
     job = follow(job, "progress", (0.2, "Filling"), "zoe")
     assert (job.progress, job.stage) == (0.6, "Filling")
+
+
+async def test_the_next_may_begin_once_a_job_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(b"photo")
+    enrolments = Enrolments(fake_enroll)
+    first = enrolments.begin(path, "zoe", lambda: None)
+    await until(lambda: enrolments.job(first).state == "done", 20)
+    enrolments.begin(path, "kim", lambda: None)
+    await enrolments.close()
+
+
+async def test_what_cannot_start_fails(tmp_path: Path) -> None:
+    enrolments = Enrolments(lambda photo, name, progress: [])  # cannot be sent to a process
+    job = enrolments.begin(tmp_path / "photo", "zoe", lambda: None)
+    await until(lambda: enrolments.job(job).state == "failed", 20)
+    assert enrolments.job(job).error == "The enrolment could not be started."

@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 
 from engines.kernels.skin import skin
+from engines.types import F32, I32
 
 
-def reference(points, index, weight, maps, view):  # type: ignore[no-untyped-def]
+def reference(points: F32, index: I32, weight: F32, maps: F32, view: F32) -> F32:
     blended = np.einsum("nk,nkij->nij", weight, maps[index])
     moved = np.einsum("nij,nj->ni", blended[:, :, :3], points) + blended[:, :, 3]
-    return moved * [view[0], view[0], 1] + [view[1], view[2], 0]
+    return np.asarray(moved * [view[0], view[0], 1] + [view[1], view[2], 0], np.float32)
 
 
 def test_agrees_with_the_formula() -> None:

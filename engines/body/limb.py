@@ -1,0 +1,123 @@
+"""One limb segment: the performer's direction laid on the avatar's length."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from engines.body.rotation import F64, facing, part, swing
+
+NEUTRAL_PULL = 1.2  # rad from the neutral at which a limb's direction is copied as it is
+FLAT_M = 0.06  # depth differences below this are uncertain in sign
+
+
+@numba.njit(cache=True, nogil=True)
+def length(vector: F64) -> float:
+    """Euclidean length."""
+    total = 0.0
+    for value in vector:
+        total += value * value
+    return math.sqrt(total)
+
+
+@numba.njit(cache=True, nogil=True)
+def lift(x: float, y: float, depth: float) -> F64:
+    """Picture vector of a limb, in limb lengths, to 3-D.
+
+    The picture part is kept; the depth is what the known length leaves, with the sign (and, near
+    the picture plane, the caution) of the network's depth difference, m.
+    """
+    size = math.sqrt(x * x + y * y)
+    if size > 1:
+        x, y, size = x / size, y / size, 1.0
+    sign = max(-1.0, min(1.0, depth / FLAT_M))
+    out = np.empty(3)
+    out[0], out[1], out[2] = x, y, sign * math.sqrt(max(0.0, 1 - size * size))
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def mix(a: F64, b: F64, weight: float) -> F64:
+    """From a (0) to b (1), turning rather than cutting through."""
+    if weight <= 0:
+        return a
+    if weight >= 1:
+        return b
+    size = length(a) * (1 - weight) + length(b) * weight
+    turned = part(swing(a, b), weight) @ a
+    return turned * (size / max(length(turned), 1e-6))
+
+
+@numba.njit(cache=True, nogil=True)
+def carried(
+    reference: F64,
+    rest: F64,
+    before: F64,
+    now: F64,
+    depths: tuple[float, float],
+    reach: float,
+    believed: float,
+    weight: float,
+) -> F64:
+    """The segment's vector in the avatar's picture, px (3,).
+
+    reference: the avatar's segment in its photo, px (3,); rest: rotation (3, 3) that its parent
+    has gone through; before, now: the performer's segment at the neutral and now, px (2,); depths:
+    their depth differences, m; reach: the performer's segment length, px; believed: 0..1, how far
+    the neutral's own segment is known; weight: 0 at rest .. 1 following.
+    """
+    size = length(reference)
+    direction = lift(now[0] / reach, now[1] / reach, depths[1])
+    neutral = lift(before[0] / reach, before[1] / reach, depths[0])
+    # Near the neutral the avatar's own direction leads, far from it the performer's.
+    apart = max(length(direction) * length(neutral), 1e-9)
+    cosine = max(-1.0, min(1.0, (direction * neutral).sum() / apart))
+    far = min(1.0, math.acos(cosine) / NEUTRAL_PULL)
+    pull = believed * (1 - far * far * (3 - 2 * far))
+    bend = facing(reference) @ np.ascontiguousarray(facing(neutral).T)
+    pulled = bend @ direction * (size / max(length(neutral), 1e-6))
+    target = mix(direction * size, pulled, pull)
+    return mix(rest @ reference, target, weight)
+
+
+@numba.njit(cache=True, nogil=True)
+def aim(reference: F64, target: F64) -> F64:
+    """The turn (3, 3) of a limb from one vector to another that keeps its front to the camera."""
+    return facing(target) @ np.ascontiguousarray(facing(reference).T)
+
+
+@numba.njit(cache=True, nogil=True)
+def place(bone, relative, parents, reference, rotations, turns, known):  # type: ignore[no-untyped-def]
+    """Give a bone its reference orientation followed by ``relative`` (body axes).
+
+    parents: i32 (J,); reference, rotations, turns: f64 (J, 3, 3), the photo's turns, this frame's
+    local rotations and turns; known: bool (J,), bones whose turns are of this frame.
+    """
+    turns[bone] = relative @ reference[bone]
+    known[bone] = True
+    parent = parents[bone]
+    if parent < 0:
+        rotations[bone] = turns[bone]
+    else:
+        above = turn_of(parent, parents, rotations, turns, known)
+        rotations[bone] = np.ascontiguousarray(above.T) @ turns[bone]
+
+
+@numba.njit(cache=True, nogil=True)
+def turn_of(bone, parents, rotations, turns, known):  # type: ignore[no-untyped-def]
+    """A bone's turn (3, 3); bones that nothing has placed are carried by their parents."""
+    top = bone
+    while not known[top] and parents[top] >= 0:
+        top = parents[top]
+    if not known[top]:
+        turns[top] = rotations[top]
+        known[top] = True
+    while not known[bone]:  # from the placed one down: a chain of a few bones
+        low = bone
+        while not known[parents[low]]:
+            low = parents[low]
+        turns[low] = turns[parents[low]] @ rotations[low]
+        known[low] = True
+    return turns[bone]

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engines.errors import ModelError
+from engines.keypoints.carried import FOLDER, manifest, open_model
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The pose landmark network alone, in a folder of its own."""
+    for name in ("models.json", "pose_landmark.onnx", "pose_landmark.weights"):
+        shutil.copy(FOLDER / name, tmp_path / name)
+    return tmp_path
+
+
+def test_every_carried_network_opens_as_described() -> None:
+    table = manifest()
+    assert set(table) == {path.stem for path in FOLDER.glob("*.onnx")}
+    for name, entry in table.items():
+        with open_model(name) as engine:
+            assert {s.name: list(s.shape) for s in engine.inputs} == entry["inputs"]
+            assert {s.name: list(s.shape) for s in engine.outputs} == entry["outputs"]
+        assert entry["licence"] == "Apache-2.0"
+
+
+def test_no_file_is_16_megabytes() -> None:
+    assert all(path.stat().st_size < 16e6 for path in FOLDER.iterdir())
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(ModelError, match="'pose': wanted one of"):
+        open_model("pose")
+
+
+@pytest.mark.parametrize("name", ["pose_landmark.onnx", "pose_landmark.weights"])
+def test_missing_file(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(ModelError, match=f"{name}: not there") as caught:
+        open_model("pose_landmark", folder=copy)
+    assert caught.value.hint.startswith("puppetcam-export keypoints")
+
+
+@pytest.mark.parametrize("name", ["pose_landmark.onnx", "pose_landmark.weights"])
+def test_altered_file(copy: Path, name: str) -> None:
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(ModelError, match=f"{name}: got sha256"):
+        open_model("pose_landmark", folder=copy)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1", json.dumps({"other": 1})])
+def test_unreadable_manifest(copy: Path, text: str) -> None:
+    (copy / "models.json").write_text(text)
+    with pytest.raises(ModelError, match=r"models\.json: cannot be read"):
+        open_model("pose_landmark", folder=copy)

@@ -1,0 +1,120 @@
+"""OrtEngine over tiny networks: y = x + 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from engines.base import Engine, TensorSpec
+from engines.errors import DeviceError, ModelError
+from engines.ort import OrtEngine
+
+
+@pytest.fixture
+def plus_one(tmp_path: Path) -> Path:
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "one"], ["y"])],
+        "plus_one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    path = tmp_path / "plus_one.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_says_what_it_wants_and_gives(plus_one: Path) -> None:
+    with OrtEngine(plus_one) as engine:
+        as_protocol: Engine = engine
+        assert as_protocol.inputs == (TensorSpec("x", "float32", (-1, 3)),)
+        assert as_protocol.outputs == (TensorSpec("y", "float32", (-1, 3)),)
+        assert as_protocol.device == "cpu"
+
+
+def test_runs_by_name(plus_one: Path) -> None:
+    with OrtEngine(plus_one) as engine:
+        answer = engine.run({"x": np.array([[1, 2, 3]], np.float32)})
+    np.testing.assert_array_equal(answer["y"], [[2, 3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("feeds", "message"),
+    [
+        ({}, r"got \[\], wanted \['x'\]"),
+        ({"z": np.zeros((1, 3), np.float32)}, r"got \['z'\], wanted \['x'\]"),
+        ({"x": np.zeros((1, 3))}, "got float64"),
+        ({"x": np.zeros((1, 4), np.float32)}, r"got float32 \(1, 4\), wanted float32 \(-1, 3\)"),
+        ({"x": np.zeros(3, np.float32)}, r"got float32 \(3,\)"),
+    ],
+)
+def test_wrong_feeds(plus_one: Path, feeds: dict[str, Any], message: str) -> None:
+    with OrtEngine(plus_one) as engine, pytest.raises(ValueError, match=message):
+        engine.run(feeds)
+
+
+def test_closed(plus_one: Path) -> None:
+    engine = OrtEngine(plus_one)
+    engine.close()
+    engine.close()
+    with pytest.raises(ValueError, match="closed"):
+        engine.run({"x": np.zeros((1, 3), np.float32)})
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not there") as caught:
+        OrtEngine(tmp_path / "none.onnx")
+    assert "puppetcam-export keypoints" in caught.value.hint
+
+
+@pytest.mark.parametrize("keep", [0, 40])
+def test_corrupt_file(plus_one: Path, keep: int) -> None:
+    plus_one.write_bytes(plus_one.read_bytes()[:keep] + b"\x00\xff" * 20)
+    with pytest.raises(ModelError, match="no valid network"):
+        OrtEngine(plus_one)
+
+
+def test_unknown_device(plus_one: Path) -> None:
+    with pytest.raises(DeviceError, match=r"'tpu': wanted one of \['cpu', 'cuda'\]"):
+        OrtEngine(plus_one, device="tpu")
+
+
+def test_provider_that_is_not_installed(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(DeviceError, match="wanted CUDAExecutionProvider") as caught:
+        OrtEngine(plus_one, device="cuda")
+    assert "onnxruntime-gpu" in caught.value.hint
+
+
+def test_provider_that_silently_falls_back(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = onnxruntime.InferenceSession
+
+    def on_cpu(path: str, options: Any, providers: list[str]) -> Any:
+        return real(path, options, providers=["CPUExecutionProvider"])
+
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", on_cpu)
+    with pytest.raises(DeviceError, match=r"got .*CPUExecutionProvider.*, wanted CUDA"):
+        OrtEngine(plus_one, device="cuda")
+
+
+def test_one_thread_without_spinning(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    real = onnxruntime.InferenceSession
+
+    def spy(path: str, options: Any, providers: list[str]) -> Any:
+        seen.append(options)
+        return real(path, options, providers=providers)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", spy)
+    OrtEngine(plus_one).close()
+    assert (seen[0].intra_op_num_threads, seen[0].inter_op_num_threads) == (1, 1)
+    assert seen[0].get_session_config_entry("session.intra_op.allow_spinning") == "0"
