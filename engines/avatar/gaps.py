@@ -7,7 +7,7 @@ import numpy as np
 
 from engines.avatar.figure import LIMBS, Figure
 from engines.avatar.matte import votes
-from engines.avatar.region import box_of, distance
+from engines.avatar.region import box_of, distance, resized
 from engines.avatar.weights import to_segment
 from engines.types import U8
 
@@ -15,6 +15,7 @@ _BAND = 0.02  # m inside the arm's cut
 _FREE = 0.12  # m about the shoulder, where arm and trunk are one
 _HAND = 0.05  # m above the wrist, and all below: skin may look like a wall
 _NEAR = 0.10  # m from which the background's colours are taken
+_WORK = 230.0  # px per metre, for the votes
 _SURE = -1.2  # vote from which a pixel is background
 _LENGTH, _THIN = 0.03, 0.25  # m at least; share of its length's square that a sliver may fill
 
@@ -44,8 +45,14 @@ def without_gaps(image: U8, alpha: U8, labels: U8, figure: Figure) -> U8:
         if not band.any():
             continue
         box = box_of(band, round(2.5 * _NEAR * figure.metre))
-        sides = (person & ~band)[box], (alpha == 0)[box]
-        vote = votes(image[box], *sides, max(2.0, _NEAR * figure.metre))
+        height, width = band[box].shape
+        scale = min(1.0, _WORK / figure.metre)
+        small = (max(8, round(width * scale)), max(8, round(height * scale)))
+        front, back = (
+            resized(side[box].astype(np.uint8), small) > 0 for side in (person & ~band, alpha == 0)
+        )
+        sigma = max(2.0, _NEAR * figure.metre * scale)
+        vote = resized(votes(resized(image[box], small), front, back, sigma), (width, height))
         gap = ((vote < _SURE) & band[box]).astype(np.uint8)
         _, pieces, stats, _ = cv2.connectedComponentsWithStats(gap, connectivity=8)
         width, height, area = (stats[:, i].astype(float) for i in (2, 3, 4))

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from engines.avatar.figure import LIMB_MARKS, LIMBS, Figure
-from engines.avatar.region import Mask, blur, box_of, dilate, disc, distance, resized
+from engines.avatar.hand import with_hand
+from engines.avatar.region import Mask, blur, box_of, dilate, distance, resized
 from engines.avatar.tube import HALF_WIDTH, tube
 from engines.avatar.walk import walk
 from engines.avatar.weights import to_polygon, to_segment
@@ -14,7 +15,6 @@ from engines.types import F32, U8
 
 _BAND = 0.6  # of the half width: how far an edge may draw the cut from where anatomy puts it
 _CREASE = 0.005  # m, half as wide as the shadow between arm and trunk
-_FINGERS = 0.09  # m, how far fingers are sought about the hand's axis
 _WORK = 230.0  # px per metre at which cuts are sought; they are smooth, so this is enough
 _SWEEPS = 250  # Jacobi sweeps: the band is a dozen pixels wide
 
@@ -35,7 +35,8 @@ def parts(image: U8, alpha: U8, figure: Figure, seen: Mask) -> U8:
             continue
         own = _arm(image, alpha, free, figure, name)
         if seen[LIMB_MARKS[name][2]]:
-            own |= _fingers(image, own, free, figure, name)
+            shadow = max(1, round(_CREASE * figure.metre))
+            own = with_hand(image, alpha, own, free, figure, name, shadow)
         labels[own] = LIMBS.index(name)
         free &= ~own
     legs = [n for n in present(figure, seen, (height, width)) if n.startswith("leg")]
@@ -80,33 +81,6 @@ def _arm(image: U8, alpha: U8, free: Mask, figure: Figure, name: str) -> Mask:
     # the shadow in the crease goes with the arm: on the trunk it would stay as a dark line
     own = dilate(own, max(1, round(_CREASE * figure.metre)))
     return _main(own & free, inside)
-
-
-def _fingers(image: U8, own: Mask, free: Mask, figure: Figure, name: str) -> Mask:
-    """Pixels about the hand that have its colour and touch it: fingers outside the tube."""
-    _, _, wrist, tip = figure.limb_line(name)
-    near, middle = (_line(own.shape, wrist + 0.3 * (tip - wrist), tip, width * figure.metre)
-                    for width in (2 * _FINGERS, 0.05))  # fmt: skip
-    sample = middle & own
-    if sample.sum() < 30:
-        return np.zeros(own.shape, bool)
-    lab = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), np.float32)
-    typical = np.median(lab[sample], 0)
-    spread = np.maximum(np.median(np.abs(lab[sample] - typical), 0) * 1.5, (14.0, 3.5, 3.5))
-    alike = (np.abs(lab - typical) / spread).max(-1) < 2
-    candidate = (alike & free & near & ~own).astype(np.uint8)
-    candidate = np.asarray(cv2.morphologyEx(candidate, cv2.MORPH_OPEN, disc(1)), np.uint8)
-    _, pieces = cv2.connectedComponents(np.maximum(candidate, (own & near).astype(np.uint8)))
-    touching = np.unique(pieces[sample])
-    grown = np.isin(pieces, touching[touching > 0]) & (candidate > 0)
-    return np.asarray(dilate(grown, max(1, round(_CREASE * figure.metre))) & free)
-
-
-def _line(shape: tuple[int, ...], a: F32, b: F32, width: float) -> Mask:
-    canvas: U8 = np.zeros(shape, np.uint8)
-    ends = [(round(float(x)), round(float(y))) for x, y in (a, b)]
-    cv2.line(canvas, ends[0], ends[1], 1, max(1, int(width)))
-    return np.asarray(canvas > 0)
 
 
 def _settle(image: U8, signed: F32, inside: Mask, figure: Figure) -> F32:
