@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from engines.avatar.figure import LIMBS, Figure
-from engines.avatar.region import Mask
+from engines.avatar.region import Mask, erode
 from engines.avatar.weights import head_circle
 from engines.types import F32, U8, BodyMesh, Layer
 
@@ -96,10 +96,10 @@ def _inferred(
             first = len(layers)  # an arm without a layer is drawn over everything
         else:
             first = names.index(name) if name in names else 0
-        hidden = inside & _opaque(layers[first:], alpha.shape)[at]
-        over[figure.limb == i] = hidden[figure.limb == i]
+        cover = erode(_opaque(layers[first:], alpha.shape), 1)
+        over[figure.limb == i] = (inside & cover[at])[figure.limb == i]
         drawn = figure.limb[body.faces[:, 0]] == i
-        safe[drawn] = (hidden | ~inside)[body.faces[drawn]].all(1)
+        safe[drawn] = _buried(figure.surface[:, :2][body.faces[drawn]], cover)
         if name in names:
             own |= (figure.limb == i) & _opaque(layers[first : first + 1], alpha.shape)[at]
     # a part of which a good share is in the picture is all there: no second one beneath it
@@ -110,6 +110,23 @@ def _inferred(
     wanted = ~inside | (over & margin) | (over & ~own & missing & (figure.limb != 0))
     wanted[body.faces[~safe]] = False
     return np.asarray(wanted)
+
+
+def _buried(triangles: F32, cover: Mask) -> Mask:
+    """Which triangles f32 (F, 3, 2) px lie under ``cover`` (H, W) wherever they are in the frame.
+
+    Corners, edges and the middle are looked at: they are a few pixels apart.
+    """
+    height, width = cover.shape
+    out = np.ones(len(triangles), bool)
+    steps = np.array(
+        [(a, b, 4 - a - b) for a in range(5) for b in range(5 - a)], np.float32
+    ) / np.float32(4)
+    for weights in steps:
+        x, y = np.floor((triangles * weights[:, None]).sum(1)).astype(int).T
+        inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        out &= ~inside | cover[y.clip(0, height - 1), x.clip(0, width - 1)]
+    return out
 
 
 def _opaque(layers: tuple[Layer, ...], shape: tuple[int, ...]) -> Mask:

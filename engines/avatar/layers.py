@@ -88,6 +88,8 @@ def _outline(scene: _Scene, name: str, own: Mask, nearer: Mask, solid: Mask) -> 
     # soft only towards what lies behind, and only where that gives the photo back
     cut = np.where((kept & nearer) | (own & ~solid), 1, cut)
     alpha = np.rint(cut * scene.alpha).astype(np.uint8)
+    # nothing invented under the soft edges of what lies over it, not even a soft edge's own tail
+    alpha[nearer & ~kept & ~erode((own | nearer) & scene.person, _GROW)] = 0
     # two soft rims over one another would be too dense
     alpha[(alpha < 3) | (nearer & (scene.alpha < 255))] = 0
     return alpha, kept | rim | ~nearer
@@ -136,7 +138,7 @@ def _hidden(scene: _Scene, name: str, own: Mask, nearer: Mask) -> Mask:
     # no stair steps: the outline that will show when the nearer limb moves is smooth
     smooth = blur((guess | own).astype(np.float32), max(1.0, 0.015 * metre)) > 0.5
     # nothing invented may shine through the soft edges of what lies over it
-    return np.asarray(smooth & nearer & erode((own | nearer) & scene.person, _GROW))
+    return np.asarray(smooth & nearer & erode((own | nearer) & scene.person, _GROW + 1))
 
 
 def _trunk(figure: Figure, shape: tuple[int, ...]) -> Mask:
