@@ -57,7 +57,14 @@ def _picture(avatar: Avatar, size: tuple[int, int], view: View, spec: str) -> U8
         photo = cv2.warpAffine(
             avatar.background, place, size, flags=quality, borderMode=cv2.BORDER_REFLECT_101
         )
-        return np.asarray(cv2.GaussianBlur(photo, (0, 0), width / 40) if spec == "blur" else photo)
+        blurred = cv2.GaussianBlur(photo, (0, 0), width / 40)
+        if spec == "blur":
+            return np.asarray(blurred)
+        # Beyond the photo's edge its mirror image goes on, blurred, so that nobody looks twice.
+        edge = cv2.warpAffine(np.ones(avatar.alpha.shape, np.float32), place, size)
+        inside = cv2.GaussianBlur(cv2.erode(edge, np.ones((9, 9))), (0, 0), 4)[:, :, None]
+        inside = np.where(edge.all(), np.float32(1), inside)
+        return np.asarray(np.rint(photo * inside + blurred * (1 - inside)), np.uint8)
     return _cover(Path(spec), size)
 
 

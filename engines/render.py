@@ -25,6 +25,9 @@ _LEGS = ("leg.L", "leg.R")
 _HIDDEN_M, _SHOWN_M = np.float32(0.02), np.float32(0.07)
 
 
+HEADROOM, TALLEST = 0.1, 0.84  # of the output's height: above the head; head to foot
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """From photo px to output px: out = scale * photo + (dx, dy)."""
@@ -35,16 +38,24 @@ class View:
 
     @staticmethod
     def fit(avatar: Avatar, size: tuple[int, int]) -> View:
-        """The photo fills the output, the person as far in the middle as the photo allows."""
+        """The photo fills the output, the person as far in the middle as the photo allows.
+
+        A person whose feet the photo shows is shown from head to foot, even if the photo does not
+        fill the output then.
+        """
         height, width = avatar.alpha.shape
         scale = max(size[0] / width, size[1] / height)
         columns = np.flatnonzero((avatar.alpha > 127).any(0))
         rows = np.flatnonzero((avatar.alpha > 127).any(1))
         middle = (columns[0] + columns[-1] + 1) / 2 if len(columns) else width / 2
-        head = rows[0] if len(rows) else 0
-        dx = float(np.clip(size[0] / 2 - scale * middle, size[0] - scale * width, 0))
-        dy = float(np.clip(0.08 * size[1] - scale * head, size[1] - scale * height, 0))
-        return View(scale, dx, dy)
+        head = int(rows[0]) if len(rows) else 0
+        if len(rows) and rows[-1] < height - 3:
+            scale = min(scale, TALLEST * size[1] / (rows[-1] - head + 1))
+        return View(
+            scale,
+            _fitted(size[0], scale * width, size[0] / 2 - scale * middle),
+            _fitted(size[1], scale * height, HEADROOM * size[1] - scale * head),
+        )
 
     def camera(self, camera: Camera) -> Camera:
         """The photo's camera seen through this view."""
@@ -53,6 +64,11 @@ class View:
             camera.tx * self.scale + self.dx,
             camera.ty * self.scale + self.dy,
         )
+
+
+def _fitted(side: int, drawn: float, wish: float) -> float:
+    """Where the photo begins, px: at ``wish``, but covering the output where it can."""
+    return float(np.clip(wish, side - drawn, 0)) if drawn >= side else wish
 
 
 class Renderer:

@@ -172,3 +172,16 @@ def test_an_avatar_out_of_the_picture_leaves_it_empty() -> None:
     figure = avatar()
     person = Renderer(figure, (32, 32), View(1, -5000, 0)).render(figure.reference)
     assert (person == 0).all()
+
+
+def test_a_person_shown_to_the_feet_is_fitted_whole() -> None:
+    figure = avatar()
+    alpha = np.zeros_like(figure.alpha)
+    alpha[20:470, 300:340] = 255
+    view = View.fit(replace(figure, alpha=alpha), (512, 512))
+    top, bottom = view.scale * 20 + view.dy, view.scale * 470 + view.dy
+    assert top > 0.05 * 512
+    assert bottom < 0.97 * 512
+    cut = alpha.copy()
+    cut[470:, 300:340] = 255  # cropped by the frame: the photo fills the output
+    assert View.fit(replace(figure, alpha=cut), (512, 512)).scale == pytest.approx(512 / 480)
