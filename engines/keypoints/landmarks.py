@@ -24,7 +24,7 @@ AUXILIARY = (33, 34)  # rows of the body's centre and of the end of its circle
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the network says about a region.
+    """What the network says about ``region``.
 
     score: 0..1, how surely there is a person; next_region: where to look in the next frame;
     mask: f32 (256, 256) logits in the region, None where the network has no mask.
@@ -32,8 +32,20 @@ class Reading:
 
     keypoints: Keypoints
     score: float
+    region: Region
     next_region: Region
-    mask: F32 | None
+    mask: F32 | None = None
+
+    @property
+    def face(self) -> float:
+        """Eyes to mouth as a share of the region's side.
+
+        People: 1/24 to 1/47. A hand taken for a body: below 1/50 in nine frames of ten. A chest
+        taken for a body: over 1/22.
+        """
+        xy = self.keypoints.xy
+        eyes, mouth = (xy[2] + xy[5]) / 2, (xy[9] + xy[10]) / 2
+        return math.dist(eyes, mouth) / self.region.side
 
 
 class Landmarker:
@@ -68,6 +80,7 @@ class Landmarker:
                 world=world,
             ),
             float(outputs["score"].ravel()[0]),
+            region,
             Region.from_points(xy[AUXILIARY[0]], xy[AUXILIARY[1]]),
             mask,
         )

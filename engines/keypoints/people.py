@@ -19,7 +19,7 @@ MIN_SCORE = 0.5
 FAINT_SCORE = 0.3  # of a detection that the landmarks must confirm: people in a group score low
 SAME_FACE = 0.08  # of the region's side: nearer faces are one person's
 FACE = slice(0, 11)  # landmarks
-SIDE_PER_FACE = 27.0  # of a good region; 24 to 37 on photos, 16 to 22 where the body is misread
+FACE_SHARE = 1 / 27  # Reading.face of a good region
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 px; may reach out of the image
 
 
@@ -61,7 +61,7 @@ class PeopleFinder:
             _look(image, whole(height, width), FAINT_SCORE, detector, landmarker)
             or _look(image, quarters(height, width), MIN_SCORE, detector, landmarker)
         )  # fmt: skip
-        people = [to_person(image, region, reading) for region, reading in _distinct(found)]
+        people = [to_person(image, reading) for reading in _distinct(found)]
         people = [person for person in people if person.mask.max() > 0.5]
         return sorted(people, key=lambda person: -float(person.mask.sum()))
 
@@ -99,7 +99,7 @@ def quarters(height: int, width: int) -> list[Box]:
 
 def _look(
     image: U8, boxes: list[Box], min_score: float, detector: Detector, landmarker: Landmarker
-) -> list[tuple[Region, Reading]]:
+) -> list[Reading]:
     """Readings of all that the detector sees in ``boxes``; one person may have several."""
     found = []
     for x0, y0, x1, y1 in boxes:
@@ -110,32 +110,33 @@ def _look(
                 reading = landmarker.read(image, region)
                 if reading.score < MIN_SCORE:
                     break
-                found.append((region, reading))
+                found.append(reading)
                 region = reading.next_region
     return found
 
 
-def _distinct(found: list[tuple[Region, Reading]]) -> list[tuple[Region, Reading]]:
+def _distinct(found: list[Reading]) -> list[Reading]:
     """The best reading of each face."""
-    kept: list[tuple[Region, Reading]] = []
-    for region, reading in sorted(found, key=lambda pair: -quality(*pair)):
-        face = reading.keypoints.xy[FACE].mean(axis=0)
-        others = [(r.side, other.keypoints.xy[FACE].mean(axis=0)) for r, other in kept]
-        if all(np.hypot(*(face - at)) > SAME_FACE * max(region.side, side) for side, at in others):
-            kept.append((region, reading))
+    kept: list[Reading] = []
+    for one in sorted(found, key=quality, reverse=True):
+        face = one.keypoints.xy[FACE].mean(axis=0)
+        if all(
+            math.dist(face, other.keypoints.xy[FACE].mean(axis=0))
+            > SAME_FACE * max(one.region.side, other.region.side)
+            for other in kept
+        ):
+            kept.append(one)
     return kept
 
 
-def quality(region: Region, reading: Reading) -> float:
+def quality(reading: Reading) -> float:
     """0..1: the score, less where points are unsure, and where the region is small for the face.
 
     Where the hips are outside the picture the network may take a collar for the shoulders, and be
     as sure of it; its region is then too small, and agrees with itself.
     """
-    xy = reading.keypoints.xy
-    face = math.dist((xy[2] + xy[5]) / 2, (xy[9] + xy[10]) / 2)  # eyes to mouth
     seen = 0.7 + 0.3 * float(reading.keypoints.conf.mean())
-    return reading.score * seen * min(1.0, region.side / max(face * SIDE_PER_FACE, 1.0))
+    return reading.score * seen * min(1.0, FACE_SHARE / max(reading.face, 1e-6))
 
 
 def _cut(image: U8, x0: int, y0: int, x1: int, y1: int) -> U8:
@@ -147,12 +148,12 @@ def _cut(image: U8, x0: int, y0: int, x1: int, y1: int) -> U8:
     return out
 
 
-def to_person(image: U8, region: Region, reading: Reading) -> Person:
-    """A reading of ``region`` with its mask laid over the image; ValueError if it has no mask."""
+def to_person(image: U8, reading: Reading) -> Person:
+    """A reading with its mask laid over the image; ValueError if it has none."""
     if reading.mask is None:
         raise ValueError("reading: got no mask, wanted the network with a mask")
     height, width = image.shape[:2]
-    mask = cv2.warpPerspective(sigmoid(reading.mask), region.matrix(SIZE), (width, height))
+    mask = cv2.warpPerspective(sigmoid(reading.mask), reading.region.matrix(SIZE), (width, height))
     box = cv2.boundingRect((mask > 0.5).astype(np.uint8))  # x, y, width, height
     corners = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]], np.float32)
     return Person(reading.keypoints, np.asarray(mask, np.float32), corners, reading.score)

@@ -12,6 +12,10 @@ from engines.keypoints.region import Region
 from engines.types import U8, Keypoints
 
 MIN_SCORE = 0.5  # of the landmark network, below it the person is lost
+SURE_SCORE = 0.9  # of the landmark network, for somebody new
+MIN_FACE = (
+    1 / 50
+)  # of the region, for somebody new: a bare hand passes for a body, with a tiny face
 DETECT_EVERY_S = 0.1  # while nobody is there: the detector costs more than the landmarks
 
 
@@ -56,26 +60,31 @@ class PoseTracker:
             self.reset()
             self._size = image.shape[:2]
         if self._region is not None:
-            keypoints = self._read(image, self._region, following=True)
-            if keypoints is not None:
-                return keypoints
+            reading = self._landmarker.read(image, self._region)
+            if reading.score >= MIN_SCORE:
+                self._region = self._region.towards(reading.next_region)
+                return reading.keypoints
+            self._region = None
         # A clock that went back is another clip: look at once.
         if 0 <= time_s - self._detected_s < DETECT_EVERY_S:
             return None
         self._detected_s = time_s
-        for detection in self._detector.detect(image):
-            keypoints = self._read(image, detection.region, following=False)
-            if keypoints is not None:
-                return keypoints
-        return None
-
-    def _read(self, image: U8, region: Region, following: bool) -> Keypoints | None:
-        reading = self._landmarker.read(image, region)
-        if reading.score < MIN_SCORE:
-            self._region = None
+        found = self._find(image)
+        if found is None:
             return None
-        self._region = region.towards(reading.next_region) if following else reading.next_region
-        return reading.keypoints
+        self._region = found.next_region
+        return found.keypoints
+
+    def _find(self, image: U8) -> Reading | None:
+        """The first detection that looks like a person, read where its landmarks say it is."""
+        for detection in self._detector.detect(image):
+            first = self._landmarker.read(image, detection.region)
+            if first.score < MIN_SCORE or first.face < MIN_FACE:
+                continue
+            again = self._landmarker.read(image, first.next_region)
+            if again.score >= SURE_SCORE and again.face >= MIN_FACE:
+                return again
+        return None
 
     def close(self) -> None:
         """Close both engines."""

@@ -61,6 +61,15 @@ def keypoints(x: float = 0.0, y: float = 0.0, conf: float = 1.0) -> Keypoints:
 
 
 def reading(
-    score: float, next_region: Region, x: float = 0.0, y: float = 0.0, conf: float = 1.0
+    score: float,
+    region: Region,
+    x: float = 0.0,
+    y: float = 0.0,
+    conf: float = 1.0,
+    face: float = 1.0,
+    next_region: Region | None = None,
 ) -> Reading:
-    return Reading(keypoints(x, y, conf), score, next_region, None)
+    """All points in one place but the mouth, ``face`` px below."""
+    points = keypoints(x, y, conf)
+    points.xy[[9, 10], 1] += face
+    return Reading(points, score, region, next_region or region)

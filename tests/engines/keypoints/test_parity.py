@@ -60,7 +60,7 @@ def compare(images: dict[str, U8], table: dict[str, Any], networks: Networks) ->
         np.testing.assert_allclose(points.conf, seen, atol=0.02, err_msg=name)
         world = np.linalg.norm(points.world - np.array(wanted["world"]), axis=1)
         assert world.mean() < 0.003, name
-        mask = mask_cells(to_person(image, region, reading).mask)
+        mask = mask_cells(to_person(image, reading).mask)
         assert np.abs(mask - np.array(wanted["mask"])).mean() < 0.002, name
     assert np.mean(errors) <= MEAN_PX
 

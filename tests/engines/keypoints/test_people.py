@@ -49,23 +49,20 @@ def test_distinct_keeps_the_best_of_a_face() -> None:
     poor = reading(0.8, REGION, 50, 20)
     good = reading(0.9, REGION, 55, 20)
     other = reading(0.6, REGION, 70, 20)
-    kept = people._distinct([(REGION, poor), (REGION, good), (REGION, other)])
-    assert [one for _, one in kept] == [good, other]
+    assert people._distinct([poor, good, other]) == [good, other]
 
 
 def test_quality() -> None:
-    assert quality(REGION, reading(0.8, REGION, conf=1.0)) == pytest.approx(0.8)
-    assert quality(REGION, reading(0.8, REGION, conf=0.5)) == pytest.approx(0.8 * 0.85)
     # Eyes 2 px above the mouth want a side of 54 px.
-    face = reading(1.0, REGION)
-    face.keypoints.xy[[9, 10], 1] += 2
-    assert quality(Region(0, 0, 60, 0.0), face) == pytest.approx(1)
-    assert quality(Region(0, 0, 27, 0.0), face) == pytest.approx(0.5)
+    assert quality(reading(0.8, Region(0, 0, 60, 0.0), face=2)) == pytest.approx(0.8)
+    assert quality(reading(0.8, Region(0, 0, 27, 0.0), face=2)) == pytest.approx(0.4)
+    unsure = reading(0.8, Region(0, 0, 60, 0.0), conf=0.5, face=2)
+    assert quality(unsure) == pytest.approx(0.8 * 0.85)
 
 
 def test_a_reading_without_mask() -> None:
     with pytest.raises(ValueError, match="no mask"):
-        to_person(np.zeros((9, 9, 3), np.uint8), REGION, reading(1, REGION))
+        to_person(np.zeros((9, 9, 3), np.uint8), reading(1, REGION))
 
 
 def test_the_astronaut(pictures: dict[str, U8]) -> None:

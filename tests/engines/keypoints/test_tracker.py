@@ -31,7 +31,7 @@ class Scene:
         self.regions.append(region)
         for person in self.people:
             if abs(person.x - region.x) < person.side / 2:
-                return reading(0.9, person, person.x, person.y)
+                return reading(0.95, region, person.x, person.y, next_region=person)
         return reading(0.1, region)
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ def test_detects_once_then_follows() -> None:
             assert found is not None
             assert found.xy[0].tolist() == [20, 30]
     assert scene.detections == 1
-    assert scene.regions == [HERE] * 10
+    assert scene.regions == [HERE] * 11  # twice in the first frame
     assert scene.closed == 2
 
 
@@ -111,7 +111,7 @@ def test_next_best_detection_when_the_first_is_nobody() -> None:
 
     scene.detect = detect  # type: ignore[method-assign]
     assert tracker(scene).track(IMAGE, 0.0) is not None
-    assert scene.regions == [ghost, HERE]
+    assert scene.regions == [ghost, HERE, HERE]
 
 
 def test_another_size_starts_anew() -> None:
@@ -147,3 +147,28 @@ def test_region_is_held_on_a_leash() -> None:
     pose.track(IMAGE, 0.03)
     pose.track(IMAGE, 0.06)
     assert scene.regions[-1] == HERE
+
+
+@pytest.mark.parametrize(
+    ("score", "face", "found"), [(0.95, 1.0, True), (0.85, 1.0, False), (0.95, 0.7, False)]
+)
+def test_somebody_new_must_be_sure_and_have_a_face(score: float, face: float, found: bool) -> None:
+    scene = Scene(HERE)
+
+    def read(image: U8, region: Region) -> Reading:
+        return reading(score, region, 20, 30, face=face, next_region=HERE)  # 40 / 50 = 0.8 px
+
+    scene.read = read  # type: ignore[method-assign]
+    assert (tracker(scene).track(IMAGE, 0.0) is not None) == found
+
+
+def test_somebody_known_may_look_down() -> None:
+    scene = Scene(HERE)
+    pose = tracker(scene)
+    assert pose.track(IMAGE, 0.0) is not None
+
+    def read(image: U8, region: Region) -> Reading:
+        return reading(0.6, region, 20, 30, face=0.1, next_region=HERE)
+
+    scene.read = read  # type: ignore[method-assign]
+    assert pose.track(IMAGE, 0.03) is not None
