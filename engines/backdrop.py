@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import cv2
-import numba
 import numpy as np
 
 from engines.errors import InputError
+from engines.kernels.composite import composite, straighten
 from engines.render import View
 from engines.types import F32, U8, Avatar
 
@@ -23,7 +23,8 @@ class Backdrop:
 
     def __init__(self, avatar: Avatar, size: tuple[int, int], view: View, spec: str) -> None:
         self.spec = spec
-        self._picture = _picture(avatar, size, view, spec)
+        picture = _picture(avatar, size, view, spec)
+        self._picture = None if picture is None else _opaque(picture)
         self._out: U8 = np.zeros((size[1], size[0], 4), np.uint8)
 
     def under(self, person: F32) -> U8:
@@ -38,31 +39,8 @@ class Backdrop:
         return self._out
 
 
-@numba.njit(cache=True, nogil=True)
-def composite(person: F32, background: U8, out: U8) -> None:
-    """out = person + background * (1 - alpha), opaque; person f32 premultiplied 0..255."""
-    height, width = background.shape[0], background.shape[1]
-    for y in range(height):
-        for x in range(width):
-            rest = np.float32(1) - person[y, x, 3] / np.float32(255)
-            for k in range(3):
-                value = person[y, x, k] + rest * background[y, x, k] + np.float32(0.5)
-                out[y, x, k] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
-            out[y, x, 3] = 255
-
-
-@numba.njit(cache=True, nogil=True)
-def straighten(person: F32, out: U8) -> None:
-    """Premultiplied f32 to straight u8 RGBA."""
-    height, width = out.shape[0], out.shape[1]
-    for y in range(height):
-        for x in range(width):
-            alpha = person[y, x, 3]
-            gain = np.float32(255) / alpha if alpha > np.float32(0.5) else np.float32(0)
-            for k in range(3):
-                value = person[y, x, k] * gain + np.float32(0.5)
-                out[y, x, k] = np.uint8(min(value, np.float32(255)))
-            out[y, x, 3] = np.uint8(min(alpha + np.float32(0.5), np.float32(255)))
+def _opaque(picture: U8) -> U8:
+    return np.ascontiguousarray(np.dstack([picture, np.full_like(picture[:, :, 0], 255)]))
 
 
 def _picture(avatar: Avatar, size: tuple[int, int], view: View, spec: str) -> U8 | None:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from engines.body.kinematics import forward, relative
-from engines.kernels.sheet import FAR, blend_colours, blend_texture, clear, raster
+from engines.kernels.fade import fade
+from engines.kernels.lay import lay_colours, lay_texture
+from engines.kernels.planes import planes
+from engines.kernels.raster import raster
 from engines.kernels.skin import skin
-from engines.types import F32, I32, U8, Avatar, Camera, Pose
+from engines.kernels.turns import turns
+from engines.sheet import Binding, Reference, Skin, Texture
+from engines.types import F32, I32, Avatar, Camera, Pose
 
 # How far behind the chest (m) wrist and elbow must be for an arm to be drawn behind the trunk.
 BEHIND_M, HYSTERESIS_M = 0.12, 0.06
 ARMS = ("arm.L", "arm.R")
+_LEGS = ("leg.L", "leg.R")
+# How far (m) inferred skin is from what hid it in the photo when it begins to show, and when it
+# shows wholly.
+_HIDDEN_M, _SHOWN_M = np.float32(0.02), np.float32(0.07)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,86 +55,93 @@ class View:
         )
 
 
-class _Sheet:
-    """One mesh ready to draw: reference points, binding, and either a texture or colours."""
-
-    def __init__(self, points: F32, index: I32, weight: F32, faces: I32) -> None:
-        self.points, self.index, self.weight, self.faces = points, index, weight, faces
-        self.placed = np.empty_like(points)
-        self.source: F32 | None = None
-        self.texture: U8 | None = None
-        self.colours: F32 | None = None
-
-
 class Renderer:
-    """Draws one avatar at one output size (width, height) through one view."""
+    """Draws one avatar at one output size (width, height) through one view.
+
+    Layers are painted back to front, each with a depth buffer of its own; inferred skin lies right
+    beneath the layer that it moves with. Not for several threads at once.
+    """
 
     def __init__(
         self, avatar: Avatar, size: tuple[int, int] = (512, 512), view: View | None = None
     ) -> None:
         self.avatar, self.size = avatar, size
         self.view = View.fit(avatar, size) if view is None else view
-        self._reference = forward(avatar.body, avatar.reference)
+        reference = Reference(avatar)
+        self._reference, joints = reference.maps, len(reference.maps)
         self._maps = np.empty_like(self._reference)
-        self._person: F32 = np.zeros((size[1], size[0], 4), np.float32)
-        self._depth: F32 = np.full((size[1], size[0]), FAR, np.float32)
-        self._face: I32 = np.zeros((size[1], size[0]), np.int32)
-        self._bary: F32 = np.zeros((size[1], size[0], 2), np.float32)
-        self._behind = dict.fromkeys(ARMS, False)
-        self._groups = self._prepare()
+        self._local: F32 = np.tile(np.array([1, 0, 0, 0], np.float32), (joints, 1))
+        self._turn: F32 = np.empty((joints, 4), np.float32)
+        self._rest: F32 = np.empty((joints, 3, 3), np.float32)
+        self._skins = reference.skins()
+        self._textures = {
+            layer.name: reference.texture(layer, self.view.scale) for layer in avatar.layers
+        }
+        width, height = size
+        self._person: F32 = np.zeros((height, width, 4), np.float32)
+        self._box: I32 = np.zeros(4, np.int32)
+        self._depth: F32 = np.empty((height, width), np.float32)
+        self._face: I32 = np.empty((height, width), np.int32)
+        fine = (2 * height, 2 * width) if self._skins else (0, 0)
+        self._fine_depth: F32 = np.empty(fine, np.float32)
+        self._fine_face: I32 = np.empty(fine, np.int32)
+        self._trunk, self._arms, self._behind = _stacked(list(self._textures), list(self._skins))
 
     def render(self, pose: Pose) -> F32:
-        """The person, f32 (H, W, 4) premultiplied RGBA 0..255. The buffer is the renderer's own.
+        """The person, f32 (H, W, 4) premultiplied RGBA 0..255. The buffer is the renderer's own
 
-        Raises ValueError if the pose holds anything that is not a finite number.
+        and the next call reuses it. Raises ValueError if the pose holds anything that is not a
+        finite number, or a stretch that is not above zero.
         """
-        if not all(np.isfinite(x).all() for x in (pose.rotations, pose.stretch, pose.root)):
+        camera = self.view.camera(pose.camera)
+        view = np.array([camera.scale, camera.tx, camera.ty], np.float32)
+        if not all(np.isfinite(x).all() for x in (pose.rotations, pose.stretch, pose.root, view)):
             raise ValueError("pose: got a number that is not finite")
+        if (pose.stretch <= 0).any():
+            raise ValueError(f"pose.stretch: got {pose.stretch.min()}, wanted above 0")
         forward(self.avatar.body, pose, self._maps)
         moved = relative(self._maps, self._reference)
-        camera = self.view.camera(pose.camera)
-        view = np.array([camera.scale, camera.tx, camera.ty, 0], np.float32)
+        turns(moved, self.avatar.body.parents, self._local, self._turn, self._rest)
         self._person.fill(0)
         for name in self._order():
-            for sheet in self._groups[name]:
-                maps = self._maps if sheet.texture is None else moved
-                skin(sheet.points, sheet.index, sheet.weight, maps, view, sheet.placed)
-                self._draw(sheet)
+            if name in self._skins:
+                self._draw_skin(self._skins[name], moved, view)
+            if name in self._textures:
+                self._draw_texture(self._textures[name], moved, view)
         return self._person
 
-    def _draw(self, sheet: _Sheet) -> None:
-        height, width = self._depth.shape
-        low, high = sheet.placed.min(0), sheet.placed.max(0)
-        box = np.array(
-            [
-                max(0, int(low[0]) - 1),
-                max(0, int(low[1]) - 1),
-                min(width, int(high[0]) + 2),
-                min(height, int(high[1]) + 2),
-            ],
-            np.int32,
-        )
+    def _place(self, binding: Binding, moved: F32, view: F32) -> None:
+        skin(
+            binding.points, binding.centres, binding.index, binding.weight,
+            moved, self._turn, self._rest, view, binding.placed,
+        )  # fmt: skip
+
+    def _draw_texture(self, sheet: Texture, moved: F32, view: F32) -> None:
+        placed, box, face = sheet.binding.placed, self._box, self._face
+        self._place(sheet.binding, moved, view)
+        raster(placed, sheet.faces, False, self._depth, face, box)
+        planes(placed, sheet.faces, sheet.xy, sheet.plane)
+        lay_texture(sheet.plane, sheet.pixels, face, box, self._person)
+
+    def _draw_skin(self, sheet: Skin, moved: F32, view: F32) -> None:
+        placed, covered, box, face = sheet.binding.placed, sheet.covered, self._box, self._fine_face
+        fine = view * np.float32(2)
+        self._place(sheet.binding, moved, fine)
+        raster(placed, sheet.faces, True, self._fine_depth, face, box)
         if box[0] >= box[2] or box[1] >= box[3]:
             return
-        clear(box, self._depth)
-        bounds = np.array([width, height, 0, 0], np.int32)
-        raster(
-            sheet.placed, sheet.faces, sheet.texture is None,
-            self._depth, self._face, self._bary, bounds,
-        )  # fmt: skip
-        if sheet.texture is not None and sheet.source is not None:
-            blend_texture(
-                sheet.faces, sheet.source, sheet.texture,
-                self._depth, self._face, self._bary, bounds, self._person,
+        if len(covered):
+            self._place(sheet.covers, moved, fine)
+            metre = fine[0]
+            fade(
+                sheet.colours, placed, covered, sheet.covers.placed,
+                _HIDDEN_M * metre, _SHOWN_M * metre, sheet.shown,
             )  # fmt: skip
-        elif sheet.colours is not None:
-            blend_colours(
-                sheet.faces, sheet.colours,
-                self._depth, self._face, self._bary, bounds, self._person,
-            )  # fmt: skip
+        planes(placed, sheet.faces, sheet.shown, sheet.plane)
+        lay_colours(sheet.plane, face, box, self._person)
 
     def _order(self) -> list[str]:
-        """Group names back to front for the present pose."""
+        """Names of what is drawn, back to front, for the present pose."""
         body = self.avatar.body
 
         def depth(bone: str) -> float:
@@ -135,86 +150,29 @@ class Renderer:
 
         chest = depth("spine01")
         reach: dict[str, float] = {}
-        for arm in ARMS:
-            side = arm[-1]
-            reach[arm] = (depth(f"wrist.{side}") + depth(f"lowerarm01.{side}")) / 2 - chest
-            limit = BEHIND_M - HYSTERESIS_M * self._behind[arm]
-            self._behind[arm] = min(depth(f"wrist.{side}") - chest, reach[arm]) > limit
-        names = [n for n in self._groups if n not in ARMS]
-        arms = sorted((a for a in ARMS if a in self._groups), key=lambda a: -reach[a])
-        back = [a for a in arms if self._behind[a]]
-        front = [a for a in arms if not self._behind[a]]
-        return [*back, *names, *front]
-
-    def _prepare(self) -> dict[str, list[_Sheet]]:
-        avatar, camera = self.avatar, self.avatar.reference.camera
-        groups: dict[str, list[_Sheet]] = {}
-        inferred = self._inferred()
-        order = [layer.name for layer in avatar.layers]
-        for name in ("leg.L", "leg.R"):
-            if name in inferred and name not in order:
-                order.insert(0, name)
-        order += [n for n in inferred if n not in order]
-        layers = {layer.name: layer for layer in avatar.layers}
-        shrink = min(1.0, self.view.scale)
-        for name in order:
-            sheets = groups.setdefault(name, [])
-            if name in inferred:
-                sheets.append(inferred[name])
-            if name not in layers:
-                continue
-            layer = layers[name]
-            points = np.stack(
-                [
-                    (layer.xy[:, 0] - camera.tx) / camera.scale,
-                    (layer.xy[:, 1] - camera.ty) / camera.scale,
-                    layer.depth,
-                ],
-                1,
-            ).astype(np.float32)
-            sheet = _Sheet(points, layer.bone_index, layer.bone_weight, layer.faces)
-            flat = layer.texture.astype(np.float32)
-            flat[:, :, :3] *= flat[:, :, 3:] / 255
-            factor = np.ones(2, np.float32)
-            if shrink < 0.75:  # sampled about one to one, or the picture shimmers
-                h, w = flat.shape[:2]
-                small = (max(2, round(w * shrink)), max(2, round(h * shrink)))
-                flat = np.asarray(cv2.resize(flat, small, interpolation=cv2.INTER_AREA), np.float32)
-                factor = np.array([small[0] / w, small[1] / h], np.float32)
-            sheet.texture = np.ascontiguousarray(np.rint(flat), np.uint8)
-            sheet.source = (layer.xy - np.array(layer.origin, np.float32)) * factor
-            sheets.append(sheet)
-        return groups
-
-    def _inferred(self) -> dict[str, _Sheet]:
-        """The body's surface that the photo does not show, by the group that it moves with."""
-        body, colours = self.avatar.body, self.avatar.body_colours.astype(np.float32)
-        region = np.array([layer_of(body.bone_names[b]) for b in body.bone_index[:, 0]])
-        drawn = (colours[body.faces][:, :, 3] > 0).any(1)
-        premultiplied = colours.copy()
-        premultiplied[:, :3] *= colours[:, 3:] / 255
-        out = {}
-        for name in ("leg.L", "leg.R", "core", *ARMS):
-            faces = body.faces[drawn & (region[body.faces[:, 0]] == name)]
-            if not len(faces):
-                continue
-            used, local = np.unique(faces, return_inverse=True)
-            sheet = _Sheet(
-                np.ascontiguousarray(body.rest[used]),
-                np.ascontiguousarray(body.bone_index[used]),
-                np.ascontiguousarray(body.bone_weight[used]),
-                np.ascontiguousarray(local.reshape(-1, 3), np.int32),
-            )
-            sheet.colours = np.ascontiguousarray(premultiplied[used])
-            out[name] = sheet
-        return out
+        for arm in self._arms:
+            wrist, elbow = depth(f"wrist.{arm[-1]}"), depth(f"lowerarm01.{arm[-1]}")
+            reach[arm] = (wrist + elbow) / 2 - chest
+            limit = BEHIND_M - HYSTERESIS_M * (arm in self._behind)
+            if min(wrist - chest, reach[arm]) > limit:
+                self._behind.add(arm)
+            else:
+                self._behind.discard(arm)
+        if len(self._arms) == 2:
+            back, front = self._arms
+            if reach[front] > reach[back] + HYSTERESIS_M / 2:
+                self._arms.reverse()
+        return [
+            *(arm for arm in self._arms if arm in self._behind),
+            *self._trunk,
+            *(arm for arm in self._arms if arm not in self._behind),
+        ]
 
 
-def layer_of(bone: str) -> str:
-    """The layer that a bone's surface is drawn with."""
-    stem, _, side = bone.partition(".")
-    if stem.startswith(("upperarm", "lowerarm", "wrist", "finger", "metacarpal")):
-        return f"arm.{side}"
-    if stem.startswith(("upperleg", "lowerleg", "foot", "toe")):
-        return f"leg.{side}"
-    return "core"
+def _stacked(layers: list[str], skins: list[str]) -> tuple[list[str], list[str], set[str]]:
+    """How the photo is stacked: legs and trunk, arms, each back to front; arms behind the trunk."""
+    trunk = [name for name in (*layers, *skins) if name not in ARMS]
+    trunk = [*(n for n in _LEGS if n in trunk and n not in layers), *dict.fromkeys(trunk)]
+    arms = [name for name in dict.fromkeys((*layers, *skins)) if name in ARMS]
+    first = layers.index("core") if "core" in layers else 0
+    return list(dict.fromkeys(trunk)), arms, {n for n in layers[:first] if n in ARMS}

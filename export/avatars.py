@@ -14,7 +14,7 @@ from engines.avatar.enroll import enroll
 from engines.avatar.photo import Photo, open_photo
 from engines.avatar.store import save_avatar
 
-PEOPLE = Path(__file__).parent / "photos"
+PEOPLE = Path(__file__).parent / "people"
 TARGET = Path(__file__).parent.parent / "engines" / "avatar" / "bundled"
 
 

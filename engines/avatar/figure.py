@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.body.kinematics import forward, transform
-from engines.render import layer_of
+from engines.sheet import layer_of
 from engines.types import F32, I32, U8, BodyMesh, Pose
 
 LIMBS = ("core", "arm.L", "arm.R", "leg.L", "leg.R")

@@ -11,6 +11,8 @@ from engines.body.rotation import F64, facing, part, swing
 
 NEUTRAL_PULL = 1.2  # rad from the neutral at which a limb's direction is copied as it is
 FLAT_M = 0.06  # depth differences below this are uncertain in sign
+SHORT = (0.2, 0.5)  # a neutral's segment drawn this short (of its length) tells no direction
+GAIN = (0.7, 1.4)  # how much longer the photo's segment may be drawn than the neutral's
 
 
 @numba.njit(cache=True, nogil=True)
@@ -75,9 +77,22 @@ def carried(
     apart = max(length(direction) * length(neutral), 1e-9)
     cosine = max(-1.0, min(1.0, (direction * neutral).sum() / apart))
     far = min(1.0, math.acos(cosine) / NEUTRAL_PULL)
-    pull = believed * (1 - far * far * (3 - 2 * far))
-    bend = facing(reference) @ np.ascontiguousarray(facing(neutral).T)
-    pulled = bend @ direction * (size / max(length(neutral), 1e-6))
+    drawn = length(before)
+    clear = min(1.0, max(0.0, (drawn / reach - SHORT[0]) / (SHORT[1] - SHORT[0])))
+    pull = believed * clear * (1 - far * far * (3 - 2 * far))
+    # Turned and scaled in the picture as a whole: the neutral's segment lies on the photo's.
+    planar = max(drawn * drawn, 1e-9)
+    cos = (before[0] * reference[0] + before[1] * reference[1]) / planar
+    sin = (before[0] * reference[1] - before[1] * reference[0]) / planar
+    gain = math.sqrt(cos * cos + sin * sin) * reach / max(size, 1e-9)
+    limit = min(max(gain, GAIN[0]), GAIN[1]) / max(gain, 1e-9)
+    cos, sin = cos * limit, sin * limit
+    pulled = np.empty(3)
+    pulled[0] = cos * now[0] - sin * now[1]
+    pulled[1] = sin * now[0] + cos * now[1]
+    lifted = lift(pulled[0] / size, pulled[1] / size, depths[1])
+    at_rest = lift(reference[0] / size, reference[1] / size, depths[0])
+    pulled[2] = lifted[2] * size + reference[2] - at_rest[2] * size
     target = mix(direction * size, pulled, pull)
     return mix(rest @ reference, target, weight)
 

@@ -12,8 +12,8 @@ from engines.types import F32, Keypoints
 
 PREDICT_S, HOLD_S, EASE_S = 0.12, 0.6, 0.5
 # The avatar's size is locked: a performer who comes nearer is measured smaller again. Slowly, and
-# not within 5 %, so that it never breathes.
-SIZE_HZ, SIZE_ZONE = 0.3, 0.05
+# not within 12 %, so that a nod or a lean never makes it breathe.
+SIZE_HZ, SIZE_ZONE = 0.3, 0.12
 # Head, torso, arm and hand, leg points: cutoff at rest (Hz) and beta (Hz per torso length / s).
 # The trunk is pinned hard: a still torso that trembles looks worse than one that lags a little.
 HEAD, TRUNK, ARMS, LEGS = range(11), (11, 12, 23, 24), range(13, 23), range(25, 33)

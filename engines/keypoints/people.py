@@ -148,6 +148,7 @@ def _cut(image: U8, x0: int, y0: int, x1: int, y1: int) -> U8:
 
 
 def to_person(image: U8, region: Region, reading: Reading) -> Person:
+    """A reading of ``region`` with its mask laid over the image; ValueError if it has no mask."""
     if reading.mask is None:
         raise ValueError("reading: got no mask, wanted the network with a mask")
     height, width = image.shape[:2]

@@ -8,7 +8,7 @@ import pytest
 from engines.backdrop import Backdrop
 from engines.body.rotation import about
 from engines.render import Renderer, View
-from engines.types import Pose
+from engines.types import Avatar, Pose
 from tests.engines.figures import SIZE, avatar
 from tests.stick import standing, stick_body
 
@@ -79,10 +79,11 @@ def test_an_arm_behind_the_chest_is_drawn_behind_with_hysteresis() -> None:
     assert again > between + 0.05
 
 
-def test_inferred_surface_follows_its_arm() -> None:
+def with_hand(offset: tuple[float, float]) -> tuple[Avatar, np.ndarray]:
+    """The figure with an inferred triangle on its left wrist, and the triangle's middle in px."""
     body, pose = stick_body(standing(*SIZE))
-    wrist = body.heads[body.bone("wrist.L")]
-    hand = wrist + np.array([[-0.03, 0, 0], [0.03, 0, 0], [0, 0.1, 0]], np.float32)
+    at = body.heads[body.bone("wrist.L")] + np.array([*offset, 0], np.float32)
+    hand = at + np.array([[-0.03, 0, 0], [0.03, 0, 0], [0, 0.1, 0]], np.float32)
     rest = np.concatenate([body.rest, hand])
     n = len(body.rest)
     index = np.zeros((n + 3, 4), np.int32)
@@ -99,13 +100,58 @@ def test_inferred_surface_follows_its_arm() -> None:
     )
     colours = np.zeros((n + 3, 4), np.uint8)
     colours[n:] = [250, 200, 150, 255]
-    figure = replace(avatar(body, pose), body_colours=colours)
+    return replace(avatar(body, pose), body_colours=colours), hand.mean(0)[:2] * 300
+
+
+def test_inferred_surface_follows_its_arm() -> None:
+    figure, middle = with_hand((0, 0))
+    body, pose = figure.body, figure.reference
+    raised = turned(pose, body.bone("upperarm01.L"), [0, 0, -np.pi / 2])
+    person = Renderer(figure, SIZE, View()).render(raised)
+    shoulder = np.array([360.0, 130.0])
+    across, down = middle - shoulder
+    x, y = (shoulder + np.array([down, -across])).astype(int)
+    np.testing.assert_allclose(person[y, x], [250, 200, 150, 255], atol=1)
+
+
+def test_inferred_surface_in_the_photo_hides_until_it_leaves_its_cover() -> None:
+    figure, middle = with_hand((0, 0))
+    body, pose = figure.body, figure.reference
     renderer = Renderer(figure, SIZE, View())
-    x, y = (wrist[:2] * 300).round().astype(int)
-    assert renderer.render(pose)[y + 8, x, 0] == pytest.approx(250, abs=1)
-    raised = renderer.render(turned(pose, body.bone("upperarm01.L"), [0, 0, -np.pi / 2]))
-    assert raised[y + 8, x, 3] == 0
-    assert (np.abs(raised[:, :, 0] - 250) < 1).any()
+    x, y = middle.astype(int)
+    assert renderer.render(pose)[y, x, 3] == 0  # the photo shows no hand there
+    leaning = turned(pose, body.bone("root"), [0, 0, 0.2])  # all that could cover it leans too
+    assert renderer.render(leaning)[:, :, 0].max() < 201
+    reddest = [
+        renderer.render(turned(pose, body.bone("upperarm01.L"), [0, 0, -angle]))[:, :, 0].max()
+        for angle in (0.02, 0.3)
+    ]
+    assert reddest[0] < 201
+    assert reddest[1] == pytest.approx(250, abs=1)
+
+
+def test_inferred_surface_beyond_the_photo_always_shows() -> None:
+    figure, middle = with_hand((1.0, 0.0))  # beyond the photo's right edge
+    x, y = (middle - np.array([200, 0])).astype(int)
+    person = Renderer(figure, SIZE, View(1, -200, 0)).render(figure.reference)
+    np.testing.assert_allclose(person[y, x], [250, 200, 150, 255], atol=1)
+
+
+def test_the_nearer_arm_is_in_front_and_stays_there_within_a_margin() -> None:
+    figure, _ = with_hand((0, 0))
+    layer = replace(figure.layers[1], name="arm.R", bone_index=figure.layers[1].bone_index * 0)
+    figure = replace(figure, layers=(*figure.layers, layer))
+    body = figure.body
+    renderer = Renderer(figure, SIZE, View())
+
+    def order(angle: float) -> list[str]:
+        renderer.render(turned(figure.reference, body.bone("upperarm01.L"), [angle, 0, 0]))
+        return renderer._order()
+
+    assert order(0.0) == ["core", "arm.L", "arm.R"]  # as in the photo
+    assert order(-0.6) == ["core", "arm.R", "arm.L"]
+    assert order(0.0) == ["core", "arm.R", "arm.L"]  # equally near: nothing changes
+    assert order(0.2) == ["core", "arm.L", "arm.R"]
 
 
 def test_numbers_that_are_not_finite_are_refused() -> None:
@@ -114,3 +160,15 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
     broken = replace(pose, root=np.array([np.nan, 0, 0], np.float32))
     with pytest.raises(ValueError, match="finite"):
         Renderer(figure, SIZE, View()).render(broken)
+    broken = replace(pose, camera=replace(pose.camera, scale=float("inf")))
+    with pytest.raises(ValueError, match="finite"):
+        Renderer(figure, SIZE, View()).render(broken)
+    broken = replace(pose, stretch=np.zeros_like(pose.stretch))
+    with pytest.raises(ValueError, match="stretch"):
+        Renderer(figure, SIZE, View()).render(broken)
+
+
+def test_an_avatar_out_of_the_picture_leaves_it_empty() -> None:
+    figure = avatar()
+    person = Renderer(figure, (32, 32), View(1, -5000, 0)).render(figure.reference)
+    assert (person == 0).all()

@@ -27,8 +27,8 @@ def test_a_performer_who_comes_nearer_is_measured_smaller_again() -> None:
     motions.update(PERSON, NEUTRAL, 0.0)
     for i in range(300):
         motion = motions.update(near, NEUTRAL, (i + 1) / 30)
-    # 60 % larger in the picture, within the 5 % zone after ten seconds
-    assert np.abs(motion.offset[[11, 12, 0]]).max() < 0.09
+    # 60 % larger in the picture, within the 12 % zone after ten seconds
+    assert np.abs(motion.offset[[11, 12, 0]]).max() < 0.2
 
 
 def test_loss_is_predicted_then_held_then_let_go() -> None:

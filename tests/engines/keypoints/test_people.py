@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from engines.keypoints import people
-from engines.keypoints.people import find_people, quality, quarters, to_person, whole
+from engines.keypoints.people import PeopleFinder, find_people, quality, quarters, to_person, whole
 from engines.keypoints.region import Region
 from engines.keypoints.tracker import PoseTracker
 from engines.types import U8
@@ -19,6 +20,12 @@ REGION = Region(50, 50, 100, 0.0)
 @pytest.fixture(scope="module")
 def pictures() -> dict[str, U8]:
     return cases()
+
+
+@pytest.fixture(scope="module")
+def finder() -> Iterator[PeopleFinder]:
+    with PeopleFinder(threads=1) as open_finder:
+        yield open_finder
 
 
 def test_views() -> None:
@@ -62,7 +69,7 @@ def test_a_reading_without_mask() -> None:
 
 
 def test_the_astronaut(pictures: dict[str, U8]) -> None:
-    found = find_people(pictures["astronaut"], threads=1)
+    found = find_people(pictures["astronaut"])
     assert len(found) == 1
     person = found[0]
     assert person.mask.shape == (512, 512)
@@ -77,11 +84,11 @@ def test_the_astronaut(pictures: dict[str, U8]) -> None:
     assert person.box[3] == 512
 
 
-def test_two_people_largest_first(pictures: dict[str, U8]) -> None:
+def test_two_people_largest_first(finder: PeopleFinder, pictures: dict[str, U8]) -> None:
     image = np.concatenate(
         [on_canvas(halved(pictures["astronaut"]), 512, 256), pictures["astronaut"]], axis=1
     )
-    found = find_people(image, threads=1)
+    found = finder.find(image)
     assert len(found) == 2
     assert found[0].mask.sum() > found[1].mask.sum()
     assert found[0].keypoints.xy[0, 0] > 256 > found[1].keypoints.xy[0, 0]
@@ -90,8 +97,8 @@ def test_two_people_largest_first(pictures: dict[str, U8]) -> None:
 @pytest.mark.parametrize(
     "shape", [(16, 16), (1, 1), (480, 640), (3, 500)], ids=lambda s: f"{s[0]}x{s[1]}"
 )
-def test_nobody(shape: tuple[int, int]) -> None:
-    assert find_people(np.full((*shape, 3), 128, np.uint8), threads=1) == []
+def test_nobody(finder: PeopleFinder, shape: tuple[int, int]) -> None:
+    assert finder.find(np.full((*shape, 3), 128, np.uint8)) == []
 
 
 def test_tracker_on_the_real_networks(pictures: dict[str, U8]) -> None:

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+
+from engines.kernels.lay import lay_colours, lay_texture
+from engines.kernels.planes import planes
+from engines.kernels.raster import raster
+from engines.types import F32, I32
+
+SQUARE = np.array([[0, 0, 1], [8, 0, 1], [0, 8, 1], [8, 8, 1]], np.float32)
+FACES = np.array([[0, 2, 1], [1, 2, 3]], np.int32)
+XY = np.ascontiguousarray(SQUARE[:, :2])
+
+
+def drawn(
+    points: F32, source: F32, texture: F32, person: F32, faces: I32 = FACES
+) -> tuple[F32, I32]:
+    height, width = person.shape[:2]
+    depth: F32 = np.empty((height, width), np.float32)
+    face: I32 = np.full((height, width), -1, np.int32)
+    box = np.zeros(4, np.int32)
+    raster(points, faces, False, depth, face, box)
+    plane = np.zeros((len(faces), 8), np.float32)
+    planes(points, faces, source, plane)
+    lay_texture(plane, texture, face, box, person)
+    return person, face
+
+
+def reference(
+    points: F32, faces: I32, source: F32, texture: F32, face: I32, person: F32
+) -> np.ndarray:
+    out = person.astype(np.float64)
+    height, width = texture.shape[:2]
+    for y, x in zip(*np.nonzero(face >= 0), strict=True):
+        corners = faces[face[y, x]]
+        a, b, c = points[corners, :2].astype(np.float64)
+        l1, l2 = np.linalg.solve(np.array([b - a, c - a]).T, [x + 0.5 - a[0], y + 0.5 - a[1]])
+        u, v = np.array([1 - l1 - l2, l1, l2]) @ source[corners] - 0.5
+        u, v = np.clip(u, 0, width - 1.001), np.clip(v, 0, height - 1.001)
+        i, j = int(u), int(v)
+        p, q = u - i, v - j
+        sample = (1 - q) * ((1 - p) * texture[j, i] + p * texture[j, i + 1])
+        sample = sample + q * ((1 - p) * texture[j + 1, i] + p * texture[j + 1, i + 1])
+        out[y, x] = sample + out[y, x] * (1 - sample[3] / 255)
+    return out
+
+
+def test_agrees_with_the_formula() -> None:
+    rng = np.random.default_rng(3)
+    texture = (rng.random((9, 7, 4)) * 255).astype(np.float32)
+    texture[:, :, :3] *= texture[:, :, 3:] / 255
+    points = (SQUARE + rng.normal(size=SQUARE.shape)).astype(np.float32)
+    source = (rng.random((4, 2)) * 14 - 3).astype(np.float32)  # partly beyond the texture
+    under = (rng.random((12, 10, 4)) * 100).astype(np.float32)
+    got, face = drawn(points, source, texture, under.copy())
+    want = reference(points, FACES, source, texture, face, under)
+    assert (face >= 0).any()
+    np.testing.assert_allclose(got, want, atol=0.05)
+
+
+def test_a_texture_lands_pixel_by_pixel() -> None:
+    rng = np.random.default_rng(2)
+    texture = rng.integers(0, 255, (8, 8, 4)).astype(np.float32)
+    texture[:, :, 3] = 255
+    person, _ = drawn(SQUARE, XY, texture, np.zeros((12, 10, 4), np.float32))
+    np.testing.assert_allclose(person[:8, :8], texture, atol=0.3)
+    assert (person[8:] == 0).all()
+
+
+def test_half_transparent_over_opaque_by_hand() -> None:
+    person = np.tile(np.array([100, 0, 0, 255], np.float32), (12, 10, 1))
+    texture = np.full((8, 8, 4), [0, 51, 0, 51], np.float32)  # a fifth of pure green
+    drawn(SQUARE, XY, texture, person)
+    np.testing.assert_allclose(person[3, 3], [80, 51, 0, 255], atol=0.01)
+
+
+def test_a_soft_edge_takes_no_colour_from_transparent_texels() -> None:
+    texture = np.zeros((8, 8, 4), np.float32)
+    texture[:, :4] = [200, 100, 50, 255]
+    points = SQUARE + np.array([0.5, 0, 0], np.float32)
+    person, _ = drawn(points, XY, texture, np.zeros((12, 10, 4), np.float32))
+    edge = person[3, 4]
+    np.testing.assert_allclose(edge, [100, 50, 25, 127.5], atol=0.1)  # half of all four
+
+
+def test_planes_by_hand() -> None:
+    points = np.array([[2, 3, 0], [6, 3, 0], [2, 5, 0]], np.float32)
+    values = np.array([[10], [18], [16]], np.float32)
+    plane = np.zeros((1, 5), np.float32)
+    planes(points, np.array([[0, 1, 2]], np.int32), values, plane)
+    np.testing.assert_allclose(plane[0], [2, 3, 10, 2, 3])  # 8 over 4 px, 6 over 2 px
+
+
+def test_planes_of_a_triangle_without_area_are_flat() -> None:
+    plane = np.ones((1, 5), np.float32)
+    points = np.ones((3, 3), np.float32)
+    planes(points, np.array([[0, 1, 2]], np.int32), np.array([[7], [8], [9]], np.float32), plane)
+    np.testing.assert_array_equal(plane[0], [1, 1, 7, 0, 0])
+
+
+def colours_drawn(points: F32, colours: F32) -> F32:
+    """Points in px of the fine raster, twice the picture's."""
+    depth: F32 = np.empty((24, 20), np.float32)
+    face: I32 = np.full((24, 20), -1, np.int32)
+    box = np.zeros(4, np.int32)
+    person: F32 = np.zeros((12, 10, 4), np.float32)
+    raster(points, FACES, False, depth, face, box)
+    plane = np.zeros((len(FACES), 14), np.float32)
+    planes(points, FACES, colours, plane)
+    lay_colours(plane, face, box, person)
+    return person
+
+
+def test_corner_colours_are_interpolated() -> None:
+    colours = np.zeros((4, 4), np.float32)
+    colours[:, 3] = 255
+    colours[[1, 3], 0] = 160  # red grows from left to right, 20 a pixel
+    person = colours_drawn(SQUARE * 2, colours)
+    np.testing.assert_allclose(person[4, :8, 0], 20 * np.arange(8) + 10, atol=0.01)
+    assert (person[:, 8:] == 0).all()
+
+
+def test_a_pixel_half_covered_is_half_transparent() -> None:
+    colours = np.tile(np.array([200, 100, 0, 255], np.float32), (4, 1))
+    shift = np.array([3, 0, 0], np.float32)  # a pixel and a half
+    person = colours_drawn(SQUARE * 2 + shift, colours)
+    np.testing.assert_allclose(person[4, 1], [100, 50, 0, 127.5])
+    np.testing.assert_allclose(person[4, 2], [200, 100, 0, 255])
+    np.testing.assert_allclose(person[4, 9], [100, 50, 0, 127.5])
