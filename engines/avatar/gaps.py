@@ -7,7 +7,7 @@ import numpy as np
 
 from engines.avatar.figure import LIMBS, Figure
 from engines.avatar.matte import votes
-from engines.avatar.region import box_of, distance, resized
+from engines.avatar.region import box_of, dilate, distance, resized
 from engines.avatar.weights import to_segment
 from engines.types import U8
 
@@ -15,8 +15,9 @@ _BAND = 0.02  # m inside the arm's cut
 _FREE = 0.12  # m about the shoulder, where arm and trunk are one
 _HAND = 0.05  # m above the wrist, and all below: skin may look like a wall
 _NEAR = 0.10  # m from which the background's colours are taken
+_RIM = 0.004  # m
 _WORK = 230.0  # px per metre, for the votes
-_SURE = -1.2  # vote from which a pixel is background
+_SURE = -1.0  # vote from which a pixel is background
 _LENGTH, _THIN = 0.03, 0.25  # m at least; share of its length's square that a sliver may fill
 
 
@@ -59,5 +60,7 @@ def without_gaps(image: U8, alpha: U8, labels: U8, figure: Figure) -> U8:
         long = np.hypot(width, height)
         sliver = (long > _LENGTH * figure.metre) & (area < _THIN * long**2)
         sliver[0] = False
-        out[box][sliver[pieces]] = 0
+        # with the mixed pixels at its rim
+        taken = dilate(sliver[pieces], max(1, round(_RIM * figure.metre))) & arm[box]
+        out[box][taken] = 0
     return out
