@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from engines.errors import PuppetcamError
-from export import avatars, body, keypoints_command
+from export import avatars, body, keypoints_command, people
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -16,6 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     avatars.add_parser(commands)
     body.add_parser(commands)
     keypoints_command.add_parser(commands)
+    people.add_parser(commands)
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))
