@@ -16,9 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     avatars.add_parser(commands)
     body.add_parser(commands)
     keypoints_command.add_parser(commands)
-    command = commands.add_parser("people", help="render the sample people and their performance")
-    people.add_arguments(command)
-    command.set_defaults(run=people.run)
+    people.add_parser(commands)
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))

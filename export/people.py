@@ -7,7 +7,7 @@ project's own. ``--out`` writes the photos, ``--performance`` the clip; both are
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -19,9 +19,10 @@ from engines.types import F32, U8
 from export.people_body import Figure, read_figures
 from export.people_brows import beard, beard_area, brows, lashes
 from export.people_cast import CAST, Person
-from export.people_clothes import Measures, Piece, bottom, roll, shoe, top, worn
+from export.people_clothes import Measures, bottom, roll, shoe, top
 from export.people_hair import Head, Strands, grow, scalp
 from export.people_performance import pictures, times, write
+from export.people_piece import Piece, worn
 from export.people_pose import Poser, bone_maps, expression
 from export.people_render import Lens, contact, develop, render
 from export.people_room import studio
@@ -61,7 +62,8 @@ def dress(figure: Figure, person: Person, seed: int) -> Dressed:
         hair.append(beard(head, person.beard, seed + 3))
     stubble = (stubble * grows).astype(np.float32)
     hidden = np.maximum(shirt.cut, trousers.cut)
-    trousers.cut = np.minimum(trousers.cut, 0.05 - shirt.cut)
+    # What lies deep under the shirt is not drawn.
+    trousers = replace(trousers, cut=np.minimum(trousers.cut, 0.05 - shirt.cut))
     pieces = [skin(figure, person.face, hidden, stubble), shirt, bands, trousers]
     for side in "LR":
         pieces.append(eyeball(figure, side, person.face.iris))
@@ -117,11 +119,15 @@ def photo(dressed: Dressed, person: Person, seed: int, scale: int = 3) -> U8:
     return develop(layers.colour + (1 - layers.alpha[..., None]) * behind, seed)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``people``."""
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``people`` to the command line."""
+    parser = commands.add_parser(
+        "people", help="render the bundled people and the sample performance", description=__doc__
+    )
+    parser.set_defaults(run=run)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the photos here")
-    parser.add_argument("--performance", type=Path, metavar="FILE", help="write the clip here")
     parser.add_argument("--only", choices=sorted(CAST), help="one person's photo")
+    parser.add_argument("--performance", type=Path, metavar="FILE", help="write the clip here")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -154,8 +154,8 @@ def read_figures(people: Mapping[str, Traits]) -> dict[str, Figure]:
         masks[name] = np.zeros(len(uv), np.float32)
         masks[name][all_faces[region[name]]] = 1
     shown = all_faces[~np.any([region[name] for name in HIDDEN], axis=0)]
-    used, faces = np.unique(shown, return_inverse=True)
-    matrix, faces = refine(faces.reshape(-1, 3).astype(np.int32), len(used))
+    used, coarse = np.unique(shown, return_inverse=True)
+    matrix, faces = refine(coarse.reshape(-1, 3).astype(np.int32), len(used))
 
     index = model.vertex_bone_indices.numpy()
     weights = np.zeros((len(uv), model.bone_count), np.float32)
@@ -212,4 +212,4 @@ def painted(path: Path, uv: F32) -> F32:
         raise FileNotFoundError(path)
     height, width = image.shape
     x, y = uv[:, :1] * width - 0.5, (1 - uv[:, 1:]) * height - 0.5
-    return cv2.remap(image, x, y, cv2.INTER_LINEAR).ravel().astype(np.float32) / 255
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR).ravel() / 255, np.float32)

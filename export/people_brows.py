@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from engines.types import F32
 from export.people_body import Figure
-from export.people_clothes import RGB, linear, smoothstep
 from export.people_hair import Head, Strands, Style, anchors, roots
+from export.people_piece import RGB, linear, smoothstep
 
 
 def brows(head: Head, colour: RGB, seed: int, count: int = 900, heavy: float = 1.0) -> Strands:
@@ -72,8 +73,8 @@ def _laid(
     head: Head,
     x: F32,
     y: F32,
-    lean: F32,
-    length: F32,
+    lean: NDArray[np.float64],
+    length: NDArray[np.float64],
     colour: RGB,
     width: float,
     random: np.random.Generator,
@@ -94,32 +95,32 @@ def _laid(
 def _grown(
     head: Head,
     at: F32,
-    lean: F32,
-    length: F32,
+    lean: NDArray[np.float64],
+    length: NDArray[np.float64],
     colour: RGB,
     width: float,
     random: np.random.Generator,
 ) -> Strands:
     """Short hairs on the left half, mirrored to the right."""
     steps = 5
-    lean = lean / np.linalg.norm(lean, axis=1, keepdims=True)
+    way = lean / np.linalg.norm(lean, axis=1, keepdims=True)
     t = np.linspace(0, 1, steps)
-    points = at[:, None] + lean[:, None] * (t[None, :, None] * np.asarray(length)[:, None, None])
-    points[..., 1] -= 0.25 * np.asarray(length)[:, None] * t[None] ** 2 * 0.4
-    points = head.outside(
-        points.reshape(-1, 3).astype(np.float32), np.full(points.size // 3, 0.0006, np.float32)
-    ).reshape(points.shape)
-    points = np.concatenate([points, points * [-1, 1, 1]]).astype(np.float32)
-    shade = np.exp(0.15 * random.standard_normal(len(points)))[:, None, None]
-    hue = np.tile(linear(colour), (len(points), steps, 1)) * shade
-    thin = np.tile(width * (1 - 0.7 * t**2), (len(points), 1))
+    points = at[:, None] + way[:, None] * (t[None, :, None] * length[:, None, None])
+    points[..., 1] -= 0.25 * length[:, None] * t[None] ** 2 * 0.4
+    flat = points.reshape(-1, 3).astype(np.float32)
+    flat = head.outside(flat, np.full(len(flat), 0.0006, np.float32))
+    left = flat.reshape(points.shape)
+    both = np.concatenate([left, left * np.array([-1, 1, 1], np.float32)])
+    shade = np.exp(0.15 * random.standard_normal(len(both)))[:, None, None]
+    hue = np.tile(linear(colour), (len(both), steps, 1)) * shade
+    thin = np.tile(width * (1 - 0.7 * t**2), (len(both), 1))
     return Strands(
-        points,
+        both,
         thin.astype(np.float32),
         hue.astype(np.float32),
         0.15,
         head.figure.bone_names.index("head"),
-        anchors(head.figure, points[:, 0]),
+        anchors(head.figure, both[:, 0]),
     )
 
 
@@ -153,10 +154,10 @@ def beard(head: Head, style: Style, seed: int) -> Strands:
     wild = style.rough * random.standard_normal((len(at), 3))
     for k in range(steps):
         points[:, k] = p
-        t = k / (steps - 1)
+        now = k / (steps - 1)
         go = (
             out * 0.55
-            + np.stack([0.25 * side, 0.75 + 0.5 * t + 0 * side, -0.05 + 0 * side], 1)
+            + np.stack([0.25 * side, 0.75 + 0.5 * now + 0 * side, -0.05 + 0 * side], 1)
             + wild
         )
         go /= np.linalg.norm(go, axis=1, keepdims=True)

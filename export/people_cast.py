@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from export.people_body import Traits
-from export.people_clothes import RGB, Bottom, Top
+from export.people_clothes import Bottom, Top
 from export.people_hair import Style
+from export.people_piece import RGB
 from export.people_render import Light
 from export.people_skin import Face
 

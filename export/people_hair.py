@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from engines.types import F32, I32
 from export.people_body import Figure
-from export.people_clothes import RGB, fbm, linear, smoothstep
+from export.people_piece import RGB, fbm, linear, smoothstep
 from export.people_raster import normals
 
 
@@ -220,13 +220,13 @@ def grow(head: Head, style: Style, seed: int) -> Strands:
     p = at + out * 0.0005
     for k in range(style.steps):
         points[:, k] = p
-        t = k / (style.steps - 1)
-        keep = np.exp(-t / max(style.lift, 1e-3))
-        pull = np.array([0, style.weight * (0.2 + 3.0 * t), 0], np.float32)
-        go = out * keep + way * np.exp(-style.weight * 3 * t) + pull + wild * (0.5 + t)
+        now = k / (style.steps - 1)
+        keep = np.exp(-now / max(style.lift, 1e-3))
+        pull = np.array([0, style.weight * (0.2 + 3.0 * now), 0], np.float32)
+        go = out * keep + way * np.exp(-style.weight * 3 * now) + pull + wild * (0.5 + now)
         go /= np.linalg.norm(go, axis=1, keepdims=True) + 1e-6
         p = p + go * step
-        margin = style.volume * layer * min(1.0, 0.25 + 2.2 * t)
+        margin = style.volume * layer * min(1.0, 0.25 + 2.2 * now)
         p = head.outside(p, margin)
     t = np.linspace(0, 1, style.steps, dtype=np.float32)
     if style.clump:

@@ -13,8 +13,8 @@ from scipy.interpolate import PchipInterpolator
 
 from engines.types import F32, U8
 from export.people_body import Figure
-from export.people_clothes import Piece
 from export.people_hair import Strands
+from export.people_piece import Piece
 from export.people_pose import Poser, bone_maps, expression
 from export.people_render import Lens, Light, develop, render
 from export.people_room import room

@@ -20,7 +20,8 @@ def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     sine, cosine = np.linalg.norm(axis), float(a @ b)
     if sine < 1e-9:
         return np.eye(3)
-    return Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix()
+    turn = Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine))
+    return np.asarray(turn.as_matrix())
 
 
 def figure_direction(figure: Figure, bone: str) -> np.ndarray:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numba
 import numpy as np
 
 from engines.types import F32, I32, U8
-from export.people_clothes import Piece, smoothstep
 from export.people_hair import Strands
+from export.people_piece import Piece, smoothstep
 from export.people_raster import (
     GROUND,
     HAIR,
-    SKIN,
     gather,
     light_frames,
     normals,
@@ -112,7 +111,7 @@ def _around(axis: np.ndarray, spread: float, count: int) -> np.ndarray:
         + (r * np.cos(turn))[:, None] * side
         + (r * np.sin(turn))[:, None] * np.cross(side, axis)
     )
-    return out / np.linalg.norm(out, axis=1, keepdims=True)
+    return np.asarray(out / np.linalg.norm(out, axis=1, keepdims=True))
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -156,56 +155,42 @@ def assemble(
     thick: float,
 ) -> Mesh:
     """Pose the pieces and lay the strands out as ribbons towards the camera."""
-    columns: list[list[np.ndarray]] = [[] for _ in range(9)]
+    parts = []
     start = 0
     for number, piece in enumerate(pieces):
         rest = piece.rest + moved if piece.moved else piece.rest
         points = skinned(rest, piece.bone_index, piece.bone_weight, maps)
         count = len(points)
-        for column, value in zip(
-            columns,
-            (
-                points,
-                piece.rest,
-                normals(points, piece.faces),
-                piece.albedo,
-                piece.gloss,
-                piece.cut,
-                np.full(count, piece.kind, np.uint8),
-                np.full(count, number, np.int32),
-                piece.faces + start,
-            ),
-            strict=True,
-        ):
-            column.append(value)
+        part = Mesh(
+            points,
+            piece.rest,
+            normals(points, piece.faces),
+            piece.albedo,
+            piece.gloss,
+            piece.cut,
+            np.full(count, piece.kind, np.uint8),
+            np.full(count, number, np.int32),
+            piece.faces + np.int32(start),
+        )
+        parts.append(part)
         start += count
     for hair in strands:
         points, direction, faces, albedo, gloss, rest = hair.ribbons(maps, moved, eye, thick)
         count = len(points)
-        for column, value in zip(
-            columns,
-            (
-                points,
-                rest,
-                direction,
-                albedo,
-                gloss,
-                np.ones(count, np.float32),
-                np.full(count, HAIR, np.uint8),
-                np.full(count, -1, np.int32),
-                faces + start,
-            ),
-            strict=True,
-        ):
-            column.append(value)
+        part = Mesh(
+            points,
+            rest,
+            direction,
+            albedo,
+            gloss,
+            np.ones(count, np.float32),
+            np.full(count, HAIR, np.uint8),
+            np.full(count, -1, np.int32),
+            faces + np.int32(start),
+        )
+        parts.append(part)
         start += count
-    joined = [np.ascontiguousarray(np.concatenate(c)) for c in columns]
-    return Mesh(
-        *(j.astype(np.float32) for j in joined[:6]),
-        joined[6],
-        joined[7].astype(np.int32),
-        joined[8].astype(np.int32),
-    )
+    return Mesh(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Mesh)))
 
 
 @dataclass(frozen=True)
@@ -297,7 +282,8 @@ def render(
     full[rows, columns, :3] = np.minimum(lit, 4)
     full[rows, columns, 3] = 1
     small = cv2.resize(full, (lens.width, lens.height), interpolation=cv2.INTER_AREA)
-    return Layers(small[..., :3], small[..., 3])
+    done = np.asarray(small, np.float32)
+    return Layers(done[..., :3], done[..., 3])
 
 
 def contact(pieces: Sequence[Piece], maps: F32, lens: Lens, light: Light, floor: F32) -> F32:
@@ -343,6 +329,3 @@ def develop(colour: F32, seed: int, grain: float = 0.010, exposure: float = 1.0)
         out + grain * 1.6 * speck[..., None] * (1 - 0.5 * smoothstep(out.mean(2), 0, 1))[..., None]
     )
     return np.asarray(np.clip(out * 255 + 0.5, 0, 255), np.uint8)
-
-
-_ = SKIN

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from engines.types import F32
-from export.people_clothes import RGB, linear
+from export.people_piece import RGB, linear
 from export.people_render import Lens
 
 Shadow = Callable[[F32], F32]
@@ -52,8 +52,8 @@ def studio(lens: Lens, colour: RGB, floor: float | None, shadow: Shadow | None, 
             ).astype(np.float32)
             dark = np.ones((height, width), np.float32)
             dark[flat] = shadow(np.ascontiguousarray(ground))
-            dark = cv2.GaussianBlur(dark, (0, 0), height / 400)
-            light = light * (1 - on * (1 - dark) * 0.9)
+            soft = np.asarray(cv2.GaussianBlur(dark, (0, 0), height / 400))
+            light = light * (1 - on * (1 - soft) * 0.9)
     return np.asarray(light[..., None] * linear(colour), np.float32)
 
 
@@ -154,6 +154,6 @@ def room(width: int, height: int, seed: int) -> F32:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)).astype(
         np.float32
     )
-    image = cv2.filter2D(image, -1, disc / disc.sum(), borderType=cv2.BORDER_REFLECT)
-    image = cv2.GaussianBlur(image, (0, 0), 0.004 * h)
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    far = cv2.filter2D(image, -1, disc / disc.sum(), borderType=cv2.BORDER_REFLECT)
+    far = cv2.GaussianBlur(far, (0, 0), 0.004 * h)
+    return np.asarray(cv2.resize(far, (width, height), interpolation=cv2.INTER_AREA), np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 
 from engines.types import F32
 from export.people_body import Figure
-from export.people_clothes import RGB, Piece, fbm, linear, smoothstep, tube
+from export.people_piece import RGB, Piece, fbm, linear, smoothstep, tube
 from export.people_raster import EYE, SKIN
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from export.people_clothes import smoothstep
+from export.people_piece import smoothstep
 from export.people_render import Layers
 
 BANDS = 5
@@ -32,7 +32,7 @@ def paint(layers: Layers) -> Layers:
     flat = np.clip(grey + 1.18 * (flat - grey), 0, 1.2)
     narrow, wide = (cv2.GaussianBlur(light, (0, 0), s) for s in (0.9, 1.9))
     line = smoothstep((wide - narrow).astype(np.float32), 0.010, 0.045)
-    inner = cv2.erode(layers.alpha, np.ones((3, 3), np.uint8))
+    inner = np.asarray(cv2.erode(layers.alpha, np.ones((3, 3), np.uint8)), np.float32)
     line = np.maximum(0.75 * line, 0.85 * (1 - smoothstep(inner, 0.2, 0.9)))
     ink = np.array([0.10, 0.06, 0.09], np.float32)
     flat = flat + cv2.GaussianBlur(line, (0, 0), 0.5)[..., None] * (ink - flat)
