@@ -11,11 +11,9 @@ from engines.keypoints.landmarks import Landmarker, Reading
 from engines.keypoints.region import Region
 from engines.types import U8, Keypoints
 
-MIN_SCORE = 0.5  # of the landmark network, below it the person is lost
-SURE_SCORE = 0.9  # of the landmark network, for somebody new
-MIN_FACE = (
-    1 / 50
-)  # of the region, for somebody new: a bare hand passes for a body, with a tiny face
+MIN_SCORE = 0.5  # of the landmark network
+SURE_SCORE = 0.9  # somebody new needs it, and somebody tracked whose face is tiny
+MIN_FACE = 0.02  # of the region: a bare hand passes for a body, mostly with a tiny face
 DETECT_EVERY_S = 0.1  # while nobody is there: the detector costs more than the landmarks
 
 
@@ -61,7 +59,7 @@ class PoseTracker:
             self._size = image.shape[:2]
         if self._region is not None:
             reading = self._landmarker.read(image, self._region)
-            if reading.score >= MIN_SCORE:
+            if reading.score >= SURE_SCORE or _person(reading):
                 self._region = self._region.towards(reading.next_region)
                 return reading.keypoints
             self._region = None
@@ -79,7 +77,7 @@ class PoseTracker:
         """The first detection that looks like a person, read where its landmarks say it is."""
         for detection in self._detector.detect(image):
             first = self._landmarker.read(image, detection.region)
-            if first.score < MIN_SCORE or first.face < MIN_FACE:
+            if not _person(first):
                 continue
             again = self._landmarker.read(image, first.next_region)
             if again.score >= SURE_SCORE and again.face >= MIN_FACE:
@@ -96,3 +94,7 @@ class PoseTracker:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _person(reading: Reading) -> bool:
+    return reading.score >= MIN_SCORE and reading.face >= MIN_FACE
