@@ -90,7 +90,7 @@ def view(figure: Figure, frame: str) -> Lens:
     if frame == "body":
         sole = float(figure.rest[:, 1].max())
         return Lens((0, (crown + sole) / 2 + 0.01, 0), (sole - crown) * 1.13, width, height)
-    low = {"hips": 0.24, "chest": -0.26}[frame]
+    low = {"hips": 0.27, "chest": -0.29}[frame]
     tall = (low - crown) * 1.10
     return Lens((0, low - tall / 2, 0), tall, width, height, 2.6)
 
