@@ -190,7 +190,7 @@ def write(path: Path, images: Iterator[U8], rate: int = RATE) -> None:
     with av.open(str(path), "w", options={"movflags": "faststart"}) as out:
         stream = out.add_stream("libx264", rate=Fraction(rate))
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.options = {"profile": "baseline", "preset": "veryslow", "crf": "24"}
+        stream.options = {"profile": "baseline", "preset": "veryslow", "crf": "20"}
         for image in images:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         out.mux(stream.encode(None))
