@@ -14,6 +14,8 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +38,7 @@ from realtime.shelf import Shelf
 from realtime.stats import StageStats, StageTimes
 
 WARM_UP = 30
+START_S = 180.0  # a first start compiles
 SAMPLE = Path(__file__).parent.parent / "web" / "sample.mp4"
 
 
@@ -105,18 +108,27 @@ def running_server(avatars: Path | None) -> Iterator[tuple[str, float, psutil.Pr
     if avatars:
         command += ["--avatars", str(avatars)]
     begin = time.perf_counter()
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert server.stdout is not None
-        for line in server.stdout:
-            if line.startswith("{"):
-                ready = json.loads(line)
-                yield ready["url"], time.perf_counter() - begin, psutil.Process(server.pid)
-                return
-        raise PuppetcamError("the server ended before it was ready", "run: puppetcam serve")
-    finally:
-        server.terminate()
-        server.wait(15)
+    with tempfile.TemporaryFile("w+") as complaints:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
+        watchdog = threading.Timer(START_S, server.kill)
+        watchdog.start()
+        try:
+            assert server.stdout is not None
+            for line in server.stdout:
+                if line.startswith("{"):
+                    watchdog.cancel()
+                    ready_s = time.perf_counter() - begin
+                    yield json.loads(line)["url"], ready_s, psutil.Process(server.pid)
+                    return
+            complaints.seek(0)
+            raise PuppetcamError(
+                f"the server was not ready within {START_S:.0f} s: {complaints.read()[-400:]}",
+                "puppetcam serve",
+            )
+        finally:
+            watchdog.cancel()
+            server.terminate()
+            server.wait(15)
 
 
 def run(args: argparse.Namespace) -> int:
