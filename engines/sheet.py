@@ -89,7 +89,7 @@ class Reference:
         points = unproject(layer.xy, layer.depth, self.avatar.reference.camera)
         return Texture(
             self._bind(points, layer.bone_index, layer.bone_weight),
-            np.ascontiguousarray(layer.faces),
+            np.array(layer.faces, order="C"),
             np.ascontiguousarray(pixels),
             np.ascontiguousarray(xy),
             np.zeros((len(layer.faces), 8), np.float32),
@@ -165,10 +165,10 @@ class Reference:
         share = (share / np.maximum(total, 1e-9))[:, None]
         centres = points + share * (centres - points)
         return Binding(
-            np.ascontiguousarray(points, np.float32),
-            np.ascontiguousarray(centres, np.float32),
-            np.ascontiguousarray(index),
-            np.ascontiguousarray(weight),
+            np.array(points, np.float32, order="C"),
+            np.array(centres, np.float32, order="C"),
+            np.array(index, order="C"),
+            np.array(weight, order="C"),
         )
 
 
