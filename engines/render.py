@@ -85,6 +85,7 @@ class Renderer:
         self.view = View.fit(avatar, size) if view is None else view
         reference = Reference(avatar)
         self._reference, joints = reference.maps, len(reference.maps)
+        self._parents: I32 = np.array(avatar.body.parents)
         self._maps = np.empty_like(self._reference)
         self._local: F32 = np.tile(np.array([1, 0, 0, 0], np.float32), (joints, 1))
         self._turn: F32 = np.empty((joints, 4), np.float32)
@@ -117,7 +118,7 @@ class Renderer:
             raise ValueError(f"pose.stretch: got {pose.stretch.min()}, wanted above 0")
         forward(self.avatar.body, pose, self._maps)
         moved = relative(self._maps, self._reference)
-        turns(moved, self.avatar.body.parents, self._local, self._turn, self._rest)
+        turns(moved, self._parents, self._local, self._turn, self._rest)
         self._person.fill(0)
         for name in self._order():
             if name in self._skins:

@@ -11,6 +11,10 @@ from scipy.spatial import cKDTree
 from engines.body.kinematics import forward
 from engines.types import F32, I32, U8, Avatar, BodyMesh, Camera, Layer
 
+# Share of a bend that turns about the joint; the rest follows the mean of the maps. Whole turns
+# keep a raised arm's shoulder full, but swing the sleeve of a bent elbow out too far.
+_TURNS, _LIMB_TURNS = 1.0, 0.5
+_LIMBS = ("lowerarm", "wrist", "metacarpal", "finger", "lowerleg", "foot", "toe")
 _SHRINK_BELOW = 0.75  # output px per texel; smaller than that and the picture would shimmer
 
 
@@ -67,7 +71,7 @@ class Reference:
     def __init__(self, avatar: Avatar) -> None:
         self.avatar = avatar
         self.maps = forward(avatar.body, avatar.reference)
-        self._joints = _joints(avatar.body, self.maps)
+        self._joints, self._turning = _joints(avatar.body, self.maps)
 
     def texture(self, layer: Layer, scale: float) -> Texture:
         """A layer, ``scale`` output px per photo px."""
@@ -85,7 +89,7 @@ class Reference:
         points = unproject(layer.xy, layer.depth, self.avatar.reference.camera)
         return Texture(
             self._bind(points, layer.bone_index, layer.bone_weight),
-            np.ascontiguousarray(layer.faces),
+            np.array(layer.faces, order="C"),
             np.ascontiguousarray(pixels),
             np.ascontiguousarray(xy),
             np.zeros((len(layer.faces), 8), np.float32),
@@ -122,7 +126,7 @@ class Reference:
         )
 
     def _cover(self, name: str, points: F32, faces: I32) -> tuple[I32, I32, F32]:
-        """Points that would show in the photo's frame but do not, and what carries their cover.
+        """Points that would show in the photo's frame but must not, and what carries their cover.
 
         The photo is right: in its own pose nothing inferred may show, whatever the body's depths
         say. Such a point is hidden by another layer or, where the body is wider than the person,
@@ -132,12 +136,14 @@ class Reference:
         camera = avatar.reference.camera
         xy = points[:, :2] * camera.scale + np.array([camera.tx, camera.ty], np.float32)
         height, width = avatar.alpha.shape
-        inside = np.asarray(((xy >= 0) & (xy < [width, height])).all(1))
-        own = [layer for layer in avatar.layers if layer.name == name]
+        names = [layer.name for layer in avatar.layers]
+        first = 0 if name.startswith("leg") else len(names)  # where a part without a layer is drawn
+        over = avatar.layers[names.index(name) if name in names else first :]
         others = [layer for layer in avatar.layers if layer.name != name]
-        for layer in own:
-            inside &= _alpha(layer, xy) < 128
-        covered = np.unique(faces[inside[faces].any(1)]).astype(np.int32)
+        shows = np.asarray(((xy >= 0) & (xy < [width, height])).all(1))
+        for layer in over:
+            shows &= _alpha(layer, xy) < 255
+        covered = np.unique(faces[shows[faces].any(1)]).astype(np.int32)
         xy = xy[covered]
         index = np.zeros((len(covered), 4), np.int32)
         index[:, 0] = avatar.body.bone("spine01")
@@ -155,12 +161,14 @@ class Reference:
         total = pair.sum((1, 2))
         joints = self._joints[index[:, :, None], index[:, None, :]]
         centres = np.einsum("nij,nijk->nk", pair, joints) / np.maximum(total, 1e-9)[:, None]
-        centres = np.where(total[:, None] > 1e-6, centres, points)
+        share = (pair * self._turning[index[:, :, None], index[:, None, :]]).sum((1, 2))
+        share = (share / np.maximum(total, 1e-9))[:, None]
+        centres = points + share * (centres - points)
         return Binding(
-            np.ascontiguousarray(points, np.float32),
-            np.ascontiguousarray(centres, np.float32),
-            np.ascontiguousarray(index),
-            np.ascontiguousarray(weight),
+            np.array(points, np.float32, order="C"),
+            np.array(centres, np.float32, order="C"),
+            np.array(index, order="C"),
+            np.array(weight, order="C"),
         )
 
 
@@ -186,10 +194,12 @@ def _skinned(rest: F32, index: I32, weight: F32, maps: F32) -> F32:
     return np.asarray(moved, np.float32)
 
 
-def _joints(body: BodyMesh, maps: F32) -> F32:
+def _joints(body: BodyMesh, maps: F32) -> tuple[F32, F32]:
     """For each two bones the point about which they turn, f32 (J, J, 3) m: the lower one's head,
 
-    or the middle between the heads of two that do not carry one another."""
+    or the middle between the heads of two that do not carry one another; and how much of their
+    bend turns about it, f32 (J, J).
+    """
     heads = np.einsum("jab,jb->ja", maps[:, :, :3], body.heads) + maps[:, :, 3]
     carries = np.eye(len(heads), dtype=bool)
     for j, parent in enumerate(body.parents):
@@ -199,7 +209,10 @@ def _joints(body: BodyMesh, maps: F32) -> F32:
     lower = np.where(carries[:, :, None], second, first)
     apart = ~(carries | carries.T)
     middle = (first + second) / 2
-    return np.asarray(np.where(apart[:, :, None], middle, lower), np.float32)
+    turning = np.array([_LIMB_TURNS if n.startswith(_LIMBS) else _TURNS for n in body.bone_names])
+    turning = np.minimum(turning[:, None], turning[None])
+    points = np.where(apart[:, :, None], middle, lower)
+    return points.astype(np.float32), turning.astype(np.float32)
 
 
 def _alpha(layer: Layer, xy: F32) -> U8:

@@ -8,6 +8,7 @@ from typing import TextIO
 
 import numpy as np
 
+from engines.kernels.warm_up import warm_up as warm_up_kernels
 from engines.types import Avatar, Frame
 from realtime.puppeteer import Puppeteer
 
@@ -31,6 +32,7 @@ def warm_up(avatar: Avatar, out: TextIO) -> None:
             out.write(f"  {what}: {took:.1f} s\n")
             out.flush()
 
+    step("drawing kernels", lambda: warm_up_kernels(lambda name: None))
     puppeteer: list[Puppeteer] = []
     step("models and landmarks", lambda: puppeteer.append(Puppeteer(avatar, (64, 64))))
     photo = np.ascontiguousarray(avatar.image)
@@ -38,8 +40,6 @@ def warm_up(avatar: Avatar, out: TextIO) -> None:
     step("drawing", puppeteer[0].still)
     for i in range(2):
         puppeteer[0].process(Frame(photo, captured_s=(i + 1) / 30))
-    puppeteer[0].set_background("none")
-    step("transparent background", puppeteer[0].still)
     puppeteer[0].close()
     if said:
         out.write(f"ready to serve after {time.perf_counter() - began:.1f} s\n")

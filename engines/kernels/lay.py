@@ -86,7 +86,7 @@ def lay_colours(plane: F32, face: I32, box: I32, person: F32) -> None:
     sample = np.zeros(4, np.float32)
     for y in range(box[1] // 2, (box[3] + 1) // 2):
         for x in range(box[0] // 2, (box[2] + 1) // 2):
-            sample[:] = zero
+            sample[0] = sample[1] = sample[2] = sample[3] = zero
             hit = False
             for yy in range(max(2 * y, box[1]), min(2 * y + 2, box[3])):
                 for xx in range(max(2 * x, box[0]), min(2 * x + 2, box[2])):

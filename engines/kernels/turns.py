@@ -20,11 +20,11 @@ def turns(maps: F32, parents: I32, local: F32, turn: F32, rest: F32) -> None:
     stretch that is no turn. A turn and its negative are the same, but not when blended: of the
     two the shorter way from the parent is taken, and near half a turn the way it came.
     """
-    r = np.empty((3, 3), np.float32)
+    r, cofactor = np.empty((3, 3), np.float32), np.empty((3, 3), np.float32)
     q = np.empty(4, np.float32)
     own = np.empty(4, np.float32)
     for j in range(len(maps)):
-        _rotation(maps[j], r)
+        _rotation(maps[j], r, cofactor)
         for a in range(3):
             for b in range(3):
                 rest[j, a, b] = r[0, a] * maps[j, 0, b] + r[1, a] * maps[j, 1, b]
@@ -32,7 +32,7 @@ def turns(maps: F32, parents: I32, local: F32, turn: F32, rest: F32) -> None:
         _quaternion(r, q)
         p = parents[j]
         if p < 0:
-            own[:] = q
+            own[0], own[1], own[2], own[3] = q[0], q[1], q[2], q[3]
         else:  # conjugate of the parent, times q
             w, x, y, z = turn[p, 0], -turn[p, 1], -turn[p, 2], -turn[p, 3]
             own[0] = w * q[0] - x * q[1] - y * q[2] - z * q[3]
@@ -50,25 +50,25 @@ def turns(maps: F32, parents: I32, local: F32, turn: F32, rest: F32) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _rotation(a: F32, r: F32) -> None:
-    """The rotation nearest to the left 3x3 of ``a``: Newton's iteration r = (r + r^-T) / 2."""
-    r[:, :] = a[:, :3]
+def _rotation(a: F32, r: F32, cofactor: F32) -> None:
+    """The rotation nearest to the left 3x3 of ``a``: Newton's iteration r = (r + r^-T) / 2.
+
+    r, cofactor: f32 (3, 3), written; cofactor is room to work in.
+    """
+    for i in range(3):  # a slice would compile for seconds
+        for k in range(3):
+            r[i, k] = a[i, k]
     for _ in range(24):
-        c00 = r[1, 1] * r[2, 2] - r[1, 2] * r[2, 1]
-        c01 = r[1, 2] * r[2, 0] - r[1, 0] * r[2, 2]
-        c02 = r[1, 0] * r[2, 1] - r[1, 1] * r[2, 0]
-        c10 = r[2, 1] * r[0, 2] - r[2, 2] * r[0, 1]
-        c11 = r[2, 2] * r[0, 0] - r[2, 0] * r[0, 2]
-        c12 = r[2, 0] * r[0, 1] - r[2, 1] * r[0, 0]
-        c20 = r[0, 1] * r[1, 2] - r[0, 2] * r[1, 1]
-        c21 = r[0, 2] * r[1, 0] - r[0, 0] * r[1, 2]
-        c22 = r[0, 0] * r[1, 1] - r[0, 1] * r[1, 0]
-        scale = np.float32(1) / (r[0, 0] * c00 + r[0, 1] * c01 + r[0, 2] * c02)
-        cofactors = ((c00, c01, c02), (c10, c11, c12), (c20, c21, c22))
+        for i in range(3):
+            j, k = (i + 1) % 3, (i + 2) % 3
+            for m in range(3):
+                n, o = (m + 1) % 3, (m + 2) % 3
+                cofactor[i, m] = r[j, n] * r[k, o] - r[j, o] * r[k, n]
+        volume = r[0, 0] * cofactor[0, 0] + r[0, 1] * cofactor[0, 1] + r[0, 2] * cofactor[0, 2]
         change = np.float32(0)
         for i in range(3):
             for k in range(3):
-                value = np.float32(0.5) * (r[i, k] + scale * cofactors[i][k])
+                value = np.float32(0.5) * (r[i, k] + cofactor[i, k] / volume)
                 change = max(change, abs(value - r[i, k]))
                 r[i, k] = value
         if change < np.float32(1e-6):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 
 from engines.types import Avatar, BodyMesh, Layer, Pose
@@ -63,3 +65,41 @@ def avatar(body: BodyMesh | None = None, pose: Pose | None = None) -> Avatar:
         seen=np.ones(33, np.bool_),
         provenance={"warnings": []},
     )
+
+
+def with_hand(offset: tuple[float, float]) -> tuple[Avatar, np.ndarray]:
+    """The figure with an inferred triangle on its left wrist, and the triangle's middle in px."""
+    body, pose = stick_body(standing(*SIZE))
+    at = body.heads[body.bone("wrist.L")] + np.array([*offset, 0], np.float32)
+    hand = at + np.array([[-0.03, 0, 0], [0.03, 0, 0], [0, 0.1, 0]], np.float32)
+    rest = np.concatenate([body.rest, hand])
+    n = len(body.rest)
+    index = np.zeros((n + 3, 4), np.int32)
+    index[n:, 0] = body.bone("wrist.L")
+    weight = np.tile(np.array([1, 0, 0, 0], np.float32), (n + 3, 1))
+    body = replace(
+        body,
+        rest=rest,
+        faces=np.array([[n, n + 2, n + 1]], np.int32),
+        bone_index=index,
+        bone_weight=weight,
+        uv=np.zeros((n + 3, 2), np.float32),
+        parts=np.zeros(n + 3, np.int32),
+    )
+    colours = np.zeros((n + 3, 4), np.uint8)
+    colours[n:] = [250, 200, 150, 255]
+    return replace(avatar(body, pose), body_colours=colours), hand.mean(0)[:2] * 300
+
+
+def read_only(figure: Avatar) -> Avatar:
+    """The same avatar, its arrays not to be written."""
+
+    def lock(thing: object) -> None:
+        for name in (f.name for f in fields(thing)):  # type: ignore[arg-type]
+            value = getattr(thing, name)
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    for thing in (figure, figure.body, figure.reference, *figure.layers):
+        lock(thing)
+    return figure

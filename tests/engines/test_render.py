@@ -8,9 +8,8 @@ import pytest
 from engines.backdrop import Backdrop
 from engines.body.rotation import about
 from engines.render import Renderer, View
-from engines.types import Avatar, Pose
-from tests.engines.figures import SIZE, avatar
-from tests.stick import standing, stick_body
+from engines.types import Pose
+from tests.engines.figures import SIZE, avatar, with_hand
 
 
 def turned(pose: Pose, bone: int, vector: list[float]) -> Pose:
@@ -77,30 +76,6 @@ def test_an_arm_behind_the_chest_is_drawn_behind_with_hysteresis() -> None:
     between = next(a for a in np.linspace(0.9, 0.0, 91) if order(float(a))[0] == "core")
     again = next(a for a in np.linspace(between, 0.9, 91) if order(float(a))[0] == "arm.L")
     assert again > between + 0.05
-
-
-def with_hand(offset: tuple[float, float]) -> tuple[Avatar, np.ndarray]:
-    """The figure with an inferred triangle on its left wrist, and the triangle's middle in px."""
-    body, pose = stick_body(standing(*SIZE))
-    at = body.heads[body.bone("wrist.L")] + np.array([*offset, 0], np.float32)
-    hand = at + np.array([[-0.03, 0, 0], [0.03, 0, 0], [0, 0.1, 0]], np.float32)
-    rest = np.concatenate([body.rest, hand])
-    n = len(body.rest)
-    index = np.zeros((n + 3, 4), np.int32)
-    index[n:, 0] = body.bone("wrist.L")
-    weight = np.tile(np.array([1, 0, 0, 0], np.float32), (n + 3, 1))
-    body = replace(
-        body,
-        rest=rest,
-        faces=np.array([[n, n + 2, n + 1]], np.int32),
-        bone_index=index,
-        bone_weight=weight,
-        uv=np.zeros((n + 3, 2), np.float32),
-        parts=np.zeros(n + 3, np.int32),
-    )
-    colours = np.zeros((n + 3, 4), np.uint8)
-    colours[n:] = [250, 200, 150, 255]
-    return replace(avatar(body, pose), body_colours=colours), hand.mean(0)[:2] * 300
 
 
 def test_inferred_surface_follows_its_arm() -> None:
