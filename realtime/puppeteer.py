@@ -6,14 +6,15 @@ import numpy as np
 from engines.keypoints.tracker import PoseTracker
 
 from engines.backdrop import Backdrop
-from engines.body.neutral import SHOULDERS, middle, mirrored
+from engines.body.neutral import SHOULDERS, middle, mirrored, scaled
 from engines.body.solve import BodySolver
 from engines.errors import InputError
 from engines.render import Renderer, View
-from engines.types import U8, Avatar, Frame
+from engines.types import U8, Avatar, Frame, Keypoints
 from realtime.stats import StageTimes
 
 BACKEND = "CPU: ONNX Runtime, numba"
+SAME_SHAPE = 0.02  # a browser that sends smaller pictures rounds their sides
 
 
 class Puppeteer:
@@ -43,6 +44,7 @@ class Puppeteer:
         self._size, self._placement, self._mirror = size, placement, mirror
         self._background, self._view = background, view
         self._tracker = PoseTracker()
+        self._camera = (1, 1)  # width, height px: the neutral's picture
         self._calibrate = True
         self.set_avatar(avatar)
 
@@ -77,13 +79,8 @@ class Puppeteer:
         with self.times.stage("keypoints"):
             keypoints = self._tracker.track(frame.image, frame.captured_s)
         self.tracking = keypoints is not None
-        if keypoints is not None and self._mirror:
-            keypoints = mirrored(keypoints, frame.image.shape[1])
-        if keypoints is not None and self._calibrate:
-            self._solver.calibrate(keypoints)
-            self._calibrate = False
-            if self._placement == "performer":
-                self._stand_at_performer(frame.image.shape[1])
+        if keypoints is not None:
+            keypoints = self._from_neutral(keypoints, frame.image.shape[1], frame.image.shape[0])
         with self.times.stage("solve"):
             pose = self._solver.solve(keypoints, frame.captured_s)
         with self.times.stage("render"):
@@ -94,6 +91,24 @@ class Puppeteer:
 
     def close(self) -> None:
         """Nothing to release: every buffer goes with the object."""
+
+    def _from_neutral(self, keypoints: Keypoints, width: int, height: int) -> Keypoints:
+        """Mirrored if asked for, in px of the neutral's picture.
+
+        That is this one if there is none yet or if it has another shape. A browser that is short of
+        bandwidth sends smaller pictures of the same shape.
+        """
+        if self._mirror:
+            keypoints = mirrored(keypoints, width)
+        shape = width * self._camera[1] / (height * self._camera[0])
+        if not self._calibrate and abs(shape - 1) <= SAME_SHAPE:
+            same = width == self._camera[0]
+            return keypoints if same else scaled(keypoints, self._camera[0] / width)
+        self._camera, self._calibrate = (width, height), False
+        self._solver.calibrate(keypoints)
+        if self._placement == "performer":
+            self._stand_at_performer(width)
+        return keypoints
 
     def _stand_at_performer(self, camera_width: int) -> None:
         """View the photo so that the avatar's shoulders lie on the performer's."""

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import errno
 import importlib.metadata
+import json
 import logging
 import signal
 import socket
@@ -94,7 +95,7 @@ def run(args: argparse.Namespace, open_backstage: OpenBackstage | None = None) -
     with listener:
         backstage = open_backstage(args)
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(config, backstage, listener, tls))
+            asyncio.run(_serve(config, backstage, listener, tls, getattr(args, "json", False)))
     return 0
 
 
@@ -123,7 +124,11 @@ def version() -> str:
 
 
 async def _serve(
-    config: ServerConfig, backstage: Backstage, listener: socket.socket, tls: ssl.SSLContext | None
+    config: ServerConfig,
+    backstage: Backstage,
+    listener: socket.socket,
+    tls: ssl.SSLContext | None,
+    as_json: bool,
 ) -> None:
     hub = Hub(backstage, config.capacity, config.ice_servers, version())
     hosts = frozenset(name.lower() for name in (config.host, *config.allow_hosts))
@@ -131,24 +136,36 @@ async def _serve(
     await runner.setup()
     try:
         await web.SockSite(runner, listener, ssl_context=tls).start()
-        print(ready(config, listener.getsockname()[1], hub), flush=True)
+        port = listener.getsockname()[1]
+        print(ready(config, port, hub), flush=True)
+        if as_json:
+            print(json.dumps({"url": address(config, port), **hub.health()}), flush=True)
         await _interrupted()
         print("\nClosing.", flush=True)
     finally:
         await runner.cleanup()
 
 
+def open_to_all(config: ServerConfig) -> bool:
+    """Whether other machines can reach it."""
+    return config.host in ("0.0.0.0", "::")
+
+
+def address(config: ServerConfig, port: int) -> str:
+    """Where the performer's page is."""
+    host = "localhost" if open_to_all(config) else config.host
+    return f"{config.scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
 def ready(config: ServerConfig, port: int, hub: Hub) -> str:
     """What is printed once pages can be opened."""
-    open_to_all = config.host in ("0.0.0.0", "::")
-    host = "localhost" if open_to_all else config.host
-    url = f"{config.scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+    url = address(config, port)
     lines = [
         f"puppetcam {hub.version} computes with {hub.backstage.backend}.",
         f"  perform  {url}",
         f"  stage    {url}stage.html  (browser source for OBS)",
     ]
-    if open_to_all and config.cert is None:
+    if open_to_all(config) and config.cert is None:
         lines.append("  Elsewhere browsers give the camera to https pages only: --cert, --key")
     return "\n".join([*lines, "Ctrl-C ends it."])
 

@@ -35,6 +35,12 @@ def mirrored(keypoints: Keypoints, width: int) -> Keypoints:
     return Keypoints(xy, keypoints.z[MIRROR], keypoints.conf[MIRROR], world, keypoints.layout)
 
 
+def scaled(keypoints: Keypoints, factor: float) -> Keypoints:
+    """The same person in a picture ``factor`` times as large."""
+    size = np.float32(factor)
+    return replace(keypoints, xy=keypoints.xy * size, z=keypoints.z * size)
+
+
 STEADY = 0.03  # torso lengths: a landmark this near to its neutral has not moved on purpose
 
 
