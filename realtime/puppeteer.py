@@ -53,7 +53,7 @@ class Puppeteer:
         renderer = Renderer(avatar, self._size, self._view)
         backdrop = Backdrop(avatar, self._size, renderer.view, self._background)
         self._avatar, self._renderer, self._backdrop = avatar, renderer, backdrop
-        self._solver = BodySolver(avatar.body, avatar.reference)
+        self._solver = BodySolver(avatar.body, avatar.reference, avatar.seen)
         self._calibrate = True
 
     def set_background(self, spec: str) -> None:

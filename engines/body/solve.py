@@ -44,18 +44,22 @@ REACH_GROWTH = 1.3  # a performer's limb may prove at most this much longer than
 class BodySolver:
     """Landmarks of a performer to poses of one avatar's body.
 
-    ``reference`` is the photo's pose, ``photo`` f32 (33, 2) px the landmarks' places in the photo,
-    by default where the fitted body has them.
+    ``reference`` is the photo's pose; ``seen`` bool (33,): landmarks that the photo shows, all by
+    default. An arm without its elbow or a leg without its knee in the photo stays as it is there:
+    moving what nobody has seen tears what they have.
     """
 
-    def __init__(self, body: BodyMesh, reference: Pose, photo: F32 | None = None) -> None:
+    def __init__(
+        self, body: BodyMesh, reference: Pose, seen: NDArray[np.bool_] | None = None
+    ) -> None:
         self.body, self.reference = body, reference
+        self._seen = np.ones(33, np.bool_) if seen is None else seen
         camera = reference.camera
         maps = forward(body, reference)
         joints = transform(maps, body.landmark_bones, body.landmarks).astype(np.float64)
         # px throughout: x, y in the photo, z scaled like them
         self._points = joints * camera.scale + np.array([camera.tx, camera.ty, 0.0])
-        self.photo = self._points[:, :2].astype(np.float32) if photo is None else photo
+        self.photo = self._points[:, :2].astype(np.float32)
         self._turns = bone_turns(body, reference.rotations).astype(np.float64)
         self._bone = {name: i for i, name in enumerate(body.bone_names)}
         self._unit = float(np.linalg.norm(self._middle(SHOULDERS) - self._middle(HIPS)))
@@ -135,6 +139,8 @@ class BodySolver:
 
     def _weight(self, limb: str, motion: Motion, joints: tuple[int, ...], dt: float) -> float:
         """How far a limb follows what is seen of it (1) or rests as in the photo (0), eased."""
+        if not self._seen[joints[0]]:
+            return 0.0
         seen = _ramp(float(motion.conf[joints[0]]), 0.25, 0.6) * motion.presence
         rate = dt / (0.12 if seen > self._limb_weight[limb] else 0.35)
         self._limb_weight[limb] += min(1.0, rate) * (seen - self._limb_weight[limb])

@@ -126,3 +126,16 @@ def test_recalibration_makes_the_present_pose_the_photo() -> None:
     solver.calibrate(goal)
     pose = solver.solve(goal, 3.0)
     np.testing.assert_allclose(places(pose), places(REFERENCE), atol=0.05)
+
+
+def test_limbs_that_the_photo_does_not_show_stay() -> None:
+    seen = np.ones(33, np.bool_)
+    seen[[14, 16, 25, 27]] = False
+    solver = BodySolver(BODY, REFERENCE, seen)
+    solver.solve(PERSON, 0.0)
+    goal = moved(PERSON, {15: (20, -100), 16: (53, -55), 25: (30, -40), 27: (40, -80)})
+    for i in range(45):
+        pose = solver.solve(goal, (i + 1) / 30)
+    shift = np.linalg.norm(places(pose) - places(REFERENCE), axis=1)
+    assert shift[[16, 25, 27]].max() < 3
+    assert shift[15] > 50
