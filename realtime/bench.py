@@ -117,17 +117,20 @@ def running_server(avatars: Path | None) -> Iterator[tuple[str, float, psutil.Pr
     finally:
         server.terminate()
         server.wait(15)
+        if server.stdout is not None:
+            server.stdout.close()
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the machine card, the table and, as the last line, JSON."""
     card = machine_card()
     print(card)
-    frames = camera_frames(args.input or SAMPLE, 600)
     puppeteer = Puppeteer(Shelf(args.avatars).load(args.avatar), (512, 512), "photo")
+    frames = camera_frames(args.input or SAMPLE, 600)
     stages = measure_compute(frames, puppeteer, args.frames)
     tracked = puppeteer.tracking
-    rss_mb = psutil.Process().memory_info().rss / 2**20
+    clip_bytes = sum(frame.image.nbytes for frame in frames)  # live, there is one frame
+    rss_mb = (psutil.Process().memory_info().rss - clip_bytes) / 2**20
     result: dict[str, Any] = {
         "machine": asdict(card),
         "compute_ms": {name: asdict(s) for name, s in stages.items()},
