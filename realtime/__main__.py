@@ -67,6 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(json.dumps({"error": error.message, "hint": error.hint}))
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:  # a full disk, a folder that may not be written to
+        logging.getLogger(__name__).debug("failed", exc_info=True)
+        if args.json:
+            print(json.dumps({"error": str(error), "hint": ""}))
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

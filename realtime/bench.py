@@ -108,6 +108,7 @@ def running_server(avatars: Path | None) -> Iterator[tuple[str, float, psutil.Pr
     if avatars:
         command += ["--avatars", str(avatars)]
     begin = time.perf_counter()
+<<<<<<< HEAD
     with tempfile.TemporaryFile("w+") as complaints:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
         watchdog = threading.Timer(START_S, server.kill)
@@ -129,17 +130,34 @@ def running_server(avatars: Path | None) -> Iterator[tuple[str, float, psutil.Pr
             watchdog.cancel()
             server.terminate()
             server.wait(15)
+=======
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert server.stdout is not None
+        for line in server.stdout:
+            if line.startswith("{"):
+                ready = json.loads(line)
+                yield ready["url"], time.perf_counter() - begin, psutil.Process(server.pid)
+                return
+        raise PuppetcamError("the server ended before it was ready", "run: puppetcam serve")
+    finally:
+        server.terminate()
+        server.wait(15)
+        if server.stdout is not None:
+            server.stdout.close()
+>>>>>>> e2e
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the machine card, the table and, as the last line, JSON."""
     card = machine_card()
     print(card)
-    frames = camera_frames(args.input or SAMPLE, 600)
     puppeteer = Puppeteer(Shelf(args.avatars).load(args.avatar), (512, 512), "photo")
+    frames = camera_frames(args.input or SAMPLE, 600)
     stages = measure_compute(frames, puppeteer, args.frames)
     tracked = puppeteer.tracking
-    rss_mb = psutil.Process().memory_info().rss / 2**20
+    clip_bytes = sum(frame.image.nbytes for frame in frames)  # live, there is one frame
+    rss_mb = (psutil.Process().memory_info().rss - clip_bytes) / 2**20
     result: dict[str, Any] = {
         "machine": asdict(card),
         "compute_ms": {name: asdict(s) for name, s in stages.items()},

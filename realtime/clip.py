@@ -73,7 +73,7 @@ class ClipWriter:
     """Writes RGB or RGBA pictures of one size to a video; the suffix chooses the format.
 
     .mp4 and .mkv: H264, no transparency (RGBA is laid on black); .webm: VP9 with its alpha.
-    Raises InputError for another suffix or a folder that is not there.
+    Raises InputError for another suffix and for a place where no file can be made.
     """
 
     def __init__(self, path: Path, rate: Fraction, size: tuple[int, int], alpha: bool) -> None:
@@ -85,8 +85,16 @@ class ClipWriter:
             )
         if not path.parent.is_dir():
             raise InputError(f"no folder {path.parent}", f"make it first: mkdir {path.parent}")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder", "give the path of a video to write")
         self.path, self.alpha = path, alpha and suffix == ".webm"
         self._partial = path.with_name(f".{path.stem}.partial{suffix}")
+        try:
+            self._partial.open("wb").close()  # FFmpeg would only find out at the first picture
+        except OSError as error:
+            raise InputError(
+                f"cannot write {path} ({error.strerror or error})", "choose another place"
+            ) from error
         self._container = av.open(str(self._partial), "w")
         vp9 = suffix == ".webm"
         self._stream = self._container.add_stream("libvpx-vp9" if vp9 else "libx264", rate=rate)

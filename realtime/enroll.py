@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from engines.avatar.enroll import enroll
 from engines.avatar.photo import open_photo
-from engines.avatar.store import check_name, save_avatar
+from engines.avatar.store import check_name, read_manifest, save_avatar
 from realtime.gallery import Progress
 from realtime.shelf import Shelf
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             json.dumps(
                 {"avatar": args.name, "folder": str(folder), "seconds": round(seconds, 2),
                  "fit_error_px": seen["fit_error_px"], "warnings": seen["warnings"],
-                 "digest": avatar.digest}
+                 "digest": read_manifest(folder)[1]}
             )
         )  # fmt: skip
     return 0

@@ -151,6 +151,10 @@ link.addEventListener("control", ({ detail: message }) => {
   if (message.type === "stats") {
     hud.stats(message);
     $("lost").hidden = message.tracking !== false;
+  } else if (message.type === "hello") {
+    // Chosen while the connection was made: the offer still had another one.
+    const name = gallery.chosen;
+    if (name && name !== message.avatar) link.send({ type: "avatar", name });
   } else if (message.type === "message") {
     const level = ["warning", "error"].includes(message.level) ? message.level : "info";
     notices.show("server", level, message.text, message.hint ?? "");

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.body.neutral import MIRROR, calibrate, mirrored
+from engines.body.neutral import MIRROR, calibrate, mirrored, scaled
 from engines.types import Keypoints
 from tests.stick import standing
 
@@ -48,3 +48,12 @@ def test_refining_averages_what_stands_still_and_leaves_what_moves() -> None:
     refined = neutral.refined(moved, 2)
     np.testing.assert_allclose(refined.xy[11], person.xy[11] + 0.5)
     np.testing.assert_array_equal(refined.xy[15], person.xy[15])
+
+
+def test_scaled_keypoints_are_those_of_the_scaled_picture() -> None:
+    person = standing()
+    half = scaled(person, 0.5)
+    np.testing.assert_allclose(half.xy, person.xy / 2)
+    np.testing.assert_allclose(half.z, person.z / 2)
+    np.testing.assert_array_equal(half.world, person.world)
+    assert half.xy.dtype == np.float32

@@ -1,0 +1,76 @@
+"""``puppetcam doctor``: what is here, what is missing, what to type."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+
+from engines.avatar.store import MANIFEST
+from realtime import bench_browser, doctor, shelf
+from realtime.__main__ import main
+from realtime.shelf import BUNDLED
+
+
+def test_this_machine_is_ready(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert "ready: puppetcam serve" in printed
+    found = json.loads(printed.splitlines()[-1])
+    assert found["ready"]
+    named = {finding["what"]: finding for finding in found["findings"]}
+    for what in ("Python", "onnxruntime", "codec libvpx", "compute CPU", "model pose_landmark"):
+        assert named[what]["ok"], what
+    assert named["avatar kit"]["found"] in printed
+    assert named["body"]["found"].endswith("vertices")
+    assert all(f["hint"] for f in found["findings"] if f["needed"] and not f["ok"])
+
+
+def test_an_altered_avatar_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(BUNDLED / "kit", tmp_path / "kit")
+    (tmp_path / "kit" / MANIFEST).write_text("{}")
+    monkeypatch.setattr(shelf, "BUNDLED", tmp_path)
+    monkeypatch.setattr(doctor, "PARTS", (doctor.assets_found,))
+    assert main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert "MISSING avatar kit" in printed
+    assert "-> make it again: puppetcam enroll PHOTO --name kit" in printed
+    assert "not ready" in printed
+
+
+def test_a_missing_library_is_named_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "aiortc":
+            raise PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(doctor, "version", version)
+    missing = [finding for finding in doctor.libraries_found() if not finding.ok]
+    assert [finding.what for finding in missing] == ["aiortc"]
+    assert missing[0].needed
+    assert "pip install" in missing[0].hint
+
+
+def test_without_chromium_it_still_serves(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PUPPETCAM_CHROMIUM", "no-such-browser")
+    monkeypatch.setattr(bench_browser, "PLACES", {})
+    monkeypatch.setattr(doctor, "PARTS", (doctor.browser_found,))
+    assert main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "absent  Chromium" in printed
+    assert "no-such-browser" in printed
+
+
+def test_a_driver_is_not_taken_for_a_gpu_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/nvidia-smi")
+    gpu = list(doctor.compute_found())[-1]
+    assert not gpu.ok
+    assert not gpu.needed
+    assert "on the CPU only" in gpu.found

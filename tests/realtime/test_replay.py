@@ -1,0 +1,153 @@
+"""``puppetcam replay``: a clip in, a video out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engines.errors import InputError
+from engines.types import U8
+from realtime.__main__ import main
+from realtime.clip import ClipReader
+from realtime.puppeteer import Puppeteer
+from realtime.replay import parse_size
+from tests.realtime.sample import NOBODY, bundled, performance, write_clip
+
+
+def replay(clip: Path, output: Path, *more: str) -> int:
+    """Run the command with a bundled avatar."""
+    return main(
+        ["replay", "--avatar", "tom", "--input", str(clip), "--output", str(output),
+         "--size", "96x128", "--json", *more]
+    )  # fmt: skip
+
+
+def result(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    """The last line that was printed."""
+    found: dict[str, object] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    return found
+
+
+def frames(path: Path) -> list[U8]:
+    """The video's pictures."""
+    with ClipReader(path) as clip:
+        return [frame.image for frame in clip]
+
+
+@pytest.mark.parametrize("rate", [5, 30])
+def test_one_frame_out_for_each_frame_in_at_its_rate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rate: int
+) -> None:
+    clip = write_clip(tmp_path / "in.mp4", performance()[:14], rate)
+    assert replay(clip, tmp_path / "out.mp4") == 0
+    found = result(capsys)
+    assert found["frames"] == found["tracked"] == 14
+    assert found["size"] == [96, 128]
+    with ClipReader(tmp_path / "out.mp4") as out:
+        assert out.rate == rate
+    pictures = frames(tmp_path / "out.mp4")
+    assert [picture.shape for picture in pictures] == [(128, 96, 3)] * 14
+    still = Puppeteer(bundled("tom"), (96, 128)).still()[:, :, :3].astype(int)
+    first, last = (int((np.abs(p - still) > 60).sum()) for p in (pictures[0], pictures[-1]))
+    assert last > 2 * first + 20  # the neutral is the photo, but for the codec
+
+
+def test_a_clip_that_shows_nobody_for_a_while_and_at_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = [NOBODY] * 3 + list(performance()[:4]) + [NOBODY] * 3
+    assert replay(write_clip(tmp_path / "in.mp4", pictures), tmp_path / "out.mp4") == 0
+    found = result(capsys)
+    assert found["frames"] == 10
+    assert 3 <= int(str(found["tracked"])) <= 4  # the first may pass between two looks
+    assert len(frames(tmp_path / "out.mp4")) == 10
+
+
+def test_a_clip_that_shows_nobody_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert replay(write_clip(tmp_path / "in.mp4", [NOBODY] * 3), tmp_path / "out.mp4") == 0
+    printed = capsys.readouterr()
+    assert "nobody was found" in printed.err
+    assert json.loads(printed.out.splitlines()[-1])["tracked"] == 0
+
+
+def test_webm_without_background_keeps_the_transparency(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = write_clip(tmp_path / "in.mp4", performance()[:3])
+    assert replay(clip, tmp_path / "out.webm", "--background", "none") == 0
+    assert "transparency" not in capsys.readouterr().err
+    with av.open(str(tmp_path / "out.webm")) as container:
+        stream = container.streams.video[0]
+        assert stream.metadata["alpha_mode"] == "1"
+        decoder = av.CodecContext.create("libvpx-vp9", "r")  # the built-in one drops alpha
+        pictures = []
+        for packet in container.demux(stream):
+            pictures += [f.to_ndarray(format="rgba") for f in decoder.decode(packet)]
+    assert len(pictures) == 3
+    alpha = pictures[0][:, :, 3]
+    assert alpha[2, 2] < 10
+    assert alpha[64, 48] > 245
+
+
+def test_mp4_without_background_is_black_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = write_clip(tmp_path / "in.mp4", performance()[:2])
+    assert replay(clip, tmp_path / "out.mp4", "--background", "none") == 0
+    assert "write to .webm" in capsys.readouterr().err
+    assert frames(tmp_path / "out.mp4")[0][2, 2].max() < 12
+
+
+def test_where_the_performer_stands_in_a_picture_of_the_clips_size(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "in.mp4", performance()[:2])
+    command = ["replay", "--avatar", "kit", "--input", str(clip), "--placement", "performer"]
+    assert main([*command, "--output", str(tmp_path / "out.mp4"), "--mirror"]) == 0
+    assert frames(tmp_path / "out.mp4")[0].shape == (120, 160, 3)
+
+
+def test_sizes() -> None:
+    assert parse_size("640x480") == (640, 480)
+    assert parse_size("300") == (300, 300)
+    for bad in ("63x64", "640x", "x", "-5x9", "64x9999", "1e3", ""):
+        with pytest.raises(InputError, match="--size"):
+            parse_size(bad)
+
+
+def test_what_cannot_be_used_is_said_and_nothing_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = write_clip(tmp_path / "in.mp4", performance()[:1])
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(clip.read_bytes()[:600])
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / ".taken.partial.mp4").mkdir()
+    before = sorted(tmp_path.iterdir())
+    out = tmp_path / "out.mp4"
+    for words, code in (
+        ((tmp_path / "none.mp4", out), "no clip at"),
+        ((text, out), "text.mp4 is not a readable video"),
+        ((cut, out), "cut.mp4"),
+        ((tmp_path, out), "no clip at"),
+        ((clip, tmp_path / "out.gif"), "wanted .mp4, .mkv or .webm"),
+        ((clip, tmp_path / "deep" / "out.mp4"), "no folder"),
+        ((clip, tmp_path / "folder.mp4"), "folder.mp4 is a folder"),
+        ((clip, tmp_path / "taken.mp4"), "cannot write"),
+        ((clip, out, "--background", "beach"), "wanted photo, blur"),
+        ((clip, out, "--size", "huge"), "--size: got 'huge'"),
+        ((clip, out, "--avatar", "bob"), "no avatar named 'bob'"),
+    ):
+        assert replay(*words) == 2, code
+        printed = capsys.readouterr()
+        assert code in printed.err
+        assert printed.err.startswith("error: ")
+        assert printed.err.count("\n  ") >= 1, "no hint"
+        assert set(json.loads(printed.out.splitlines()[-1])) == {"error", "hint"}
+    assert sorted(tmp_path.iterdir()) == before

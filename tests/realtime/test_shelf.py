@@ -1,0 +1,95 @@
+"""Avatars by name, on disk."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from engines.errors import InputError, ModelError
+from realtime.gallery import MissingError
+from realtime.shelf import BUNDLED, Shelf, own_avatars
+
+NAMES = {"astronaut", "edith", "kit", "mira", "tom"}
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """The bundled ones, and an own "anna" that hides nobody, and an own "tom" that does."""
+    for name in ("anna", "tom"):
+        shutil.copytree(BUNDLED / "edith", tmp_path / name)
+    return Shelf(tmp_path)
+
+
+def test_own_avatars_come_first_and_hide_bundled_ones(shelf: Shelf) -> None:
+    cards = shelf.cards()
+    assert [card.name for card in cards[:2]] == ["anna", "tom"]
+    assert [card.name for card in cards if card.bundled] == sorted(NAMES - {"tom"})
+    assert shelf.folder("tom").parent == shelf.own
+    assert shelf.load("tom").name == "edith"  # as its manifest says
+    assert any("guessed" in warning for card in cards for warning in card.warnings)
+
+
+def test_without_a_folder_of_ones_own_there_are_the_bundled_ones(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "not" / "there")
+    assert [card.name for card in shelf.cards()] == sorted(NAMES)
+    assert shelf.load(None).name == "astronaut"
+    assert not (tmp_path / "not").exists()
+
+
+def test_an_avatar_can_be_named_by_its_folder(shelf: Shelf) -> None:
+    assert shelf.load(str(BUNDLED / "kit")).name == "kit"
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(shelf: Shelf) -> None:
+    for ask in (shelf.load, shelf.thumbnail, shelf.delete):
+        with pytest.raises(MissingError, match="'bob'; there are: anna, tom, astronaut") as caught:
+            ask("bob")
+        assert caught.value.hint == "puppetcam enroll PHOTO --name bob"
+
+
+def test_no_avatar_at_all(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="there is no avatar"):
+        Shelf(tmp_path, bundled=tmp_path).load(None)
+
+
+def test_own_avatars_can_be_deleted_and_nothing_else(shelf: Shelf) -> None:
+    shelf.delete("tom")
+    assert not (shelf.own / "tom").exists()
+    assert shelf.folder("tom").parent == BUNDLED
+    for name in ("tom", "../anna", "."):
+        with pytest.raises(InputError, match=r"stays|avatar name"):
+            shelf.delete(name)
+    assert (BUNDLED / "tom").is_dir()
+    assert (shelf.own / "anna").is_dir()
+
+
+def test_a_thumbnail_is_a_png_and_its_absence_is_said(shelf: Shelf) -> None:
+    assert shelf.thumbnail("anna").startswith(b"\x89PNG")
+    (shelf.own / "anna" / "thumbnail.png").unlink()
+    with pytest.raises(MissingError, match="anna has no thumbnail"):
+        shelf.thumbnail("anna")
+
+
+def test_a_damaged_avatar_is_shown_with_what_is_wrong_and_not_loaded(shelf: Shelf) -> None:
+    (shelf.own / "anna" / "avatar.json").write_text("{")
+    card = next(card for card in shelf.cards() if card.name == "anna")
+    assert len(card.warnings) == 1
+    assert "anna" in card.warnings[0]
+    with pytest.raises(ModelError):
+        shelf.load("anna")
+
+
+def test_own_avatars_lie_where_the_system_keeps_user_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "data")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert own_avatars() == Path("data/puppetcam/avatars")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert own_avatars() == Path.home() / ".local/share/puppetcam/avatars"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert own_avatars() == Path.home() / "Library/Application Support/puppetcam/avatars"
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", "local")
+    assert own_avatars() == Path("local/puppetcam/avatars")

@@ -1,0 +1,31 @@
+"""The first start compiles, and says so only where it takes long."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from realtime import warmup
+from realtime.warmup import warm_up
+from tests.realtime.sample import bundled
+
+
+def test_a_quick_start_needs_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warmup, "SILENT_S", 1e9)
+    out = io.StringIO()
+    warm_up(bundled(), out)
+    assert out.getvalue() == ""
+
+
+def test_a_slow_one_says_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warmup, "SILENT_S", -1.0)
+    out = io.StringIO()
+    warm_up(bundled(), out)
+    lines = out.getvalue().splitlines()
+    assert lines[0].startswith("first start: compiling kernels")
+    steps = [line.split(":")[0].strip() for line in lines[1:-1]]
+    assert steps == [
+        "models and landmarks", "tracking and solve", "drawing", "transparent background",
+    ]  # fmt: skip
+    assert lines[-1].startswith("ready to serve after")
