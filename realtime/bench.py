@@ -108,7 +108,6 @@ def running_server(avatars: Path | None) -> Iterator[tuple[str, float, psutil.Pr
     if avatars:
         command += ["--avatars", str(avatars)]
     begin = time.perf_counter()
-<<<<<<< HEAD
     with tempfile.TemporaryFile("w+") as complaints:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
         watchdog = threading.Timer(START_S, server.kill)
@@ -130,22 +129,8 @@ def running_server(avatars: Path | None) -> Iterator[tuple[str, float, psutil.Pr
             watchdog.cancel()
             server.terminate()
             server.wait(15)
-=======
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert server.stdout is not None
-        for line in server.stdout:
-            if line.startswith("{"):
-                ready = json.loads(line)
-                yield ready["url"], time.perf_counter() - begin, psutil.Process(server.pid)
-                return
-        raise PuppetcamError("the server ended before it was ready", "run: puppetcam serve")
-    finally:
-        server.terminate()
-        server.wait(15)
-        if server.stdout is not None:
-            server.stdout.close()
->>>>>>> e2e
+            if server.stdout is not None:
+                server.stdout.close()
 
 
 def run(args: argparse.Namespace) -> int:

@@ -107,9 +107,11 @@ def listened(page: Page, complaints: list[str]) -> Page:
     page.set_default_timeout(30_000)
     page.on(
         "console",
-        lambda m: complaints.append(m.text)
-        if m.type in ("error", "warning") and "GPU stall due to ReadPixels" not in m.text
-        else None,
+        lambda m: (
+            complaints.append(m.text)
+            if m.type in ("error", "warning") and "GPU stall due to ReadPixels" not in m.text
+            else None
+        ),
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return page
