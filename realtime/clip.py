@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,8 @@ from av.error import FFmpegError
 
 from engines.errors import InputError
 from engines.types import U8, Frame
+
+log = logging.getLogger(__name__)
 
 
 class ClipReader:
@@ -55,7 +58,7 @@ class ClipReader:
                     f"{self.path.name} has no frame that can be decoded ({error})",
                     "give a video that plays elsewhere, or re-encode it",
                 ) from error
-            # A truncated file: what was readable has been handed out.
+            log.warning("%s ends early, after %d frames (%s)", self.path.name, index, error)
 
     def __enter__(self) -> ClipReader:
         return self

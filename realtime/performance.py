@@ -116,7 +116,7 @@ class Performance:
             try:
                 self._perform(arrival)
             except Exception as error:
-                self._failed(error, "The last picture stays until the next frame works.")
+                self._failed(error, "The last picture stays until the next frame works.", QUIET_S)
                 self._show(self._last.frame.image, arrival.captured_s, None)
         return True
 
@@ -157,12 +157,11 @@ class Performance:
 
         return self._worker.submit(guarded)
 
-    def _failed(self, error: Exception, consequence: str) -> None:
-        """Count, log and, at most once in ``QUIET_S``, tell the performer."""
+    def _failed(self, error: Exception, consequence: str, quiet_s: float = 0.0) -> None:
+        """Count, log and tell the performer, unless something was told within ``quiet_s``."""
         self.failures += 1
-        mendable = isinstance(error, PuppetcamError)
         now = time.monotonic()
-        if not mendable and now - self._told_s < QUIET_S:
+        if now - self._told_s < quiet_s:
             return
         self._told_s = now
         if isinstance(error, PuppetcamError):

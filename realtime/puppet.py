@@ -10,7 +10,9 @@ from realtime.stats import StageTimes
 
 
 class Puppet(Protocol):
-    """One performer's avatar. Every method is called on the compute thread, one at a time.
+    """One performer's avatar. Every method is called on the compute thread, one at a time; only
+
+    the first ``still`` is asked for before that, on the event loop, while nobody else knows it.
 
     times: the stages of ``process``. backend: what computes, in words ("onnxruntime 1.24 CPU").
     tracking: whether the last frame showed a performer. Attributes may be read from any thread.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -109,7 +110,9 @@ def score_clip(path: Path, video: Path | None = None) -> Score:
     photo_person: Person | None = None
     writer: ClipWriter | None = None
     count = 0
-    with ClipReader(path) as clip, PeopleFinder() as finder:
+    with ExitStack() as opened:
+        clip = opened.enter_context(ClipReader(path))
+        finder = opened.enter_context(PeopleFinder())
         frames = tqdm(
             clip, total=clip.count or None, desc=path.stem, unit="frame", disable=None,
             file=sys.stderr,
@@ -126,7 +129,9 @@ def score_clip(path: Path, video: Path | None = None) -> Score:
                 puppeteer.process(frame)
                 photo, photo_person = frame.image, truth
                 if video is not None:
-                    writer = ClipWriter(video, clip.rate, (2 * size[0], size[1]), alpha=False)
+                    writer = opened.enter_context(
+                        ClipWriter(video, clip.rate, (2 * size[0], size[1]), alpha=False)
+                    )
                 continue
             assert photo is not None
             picture = np.ascontiguousarray(puppeteer.process(frame).image[:, :, :3])
@@ -137,8 +142,6 @@ def score_clip(path: Path, video: Path | None = None) -> Score:
             if writer is not None:
                 writer.write(np.concatenate([frame.image, picture], 1))
             count += 1
-    if writer is not None:
-        writer.__exit__(None, None, None)
     if puppeteer is None:
         raise NoPersonError(f"nobody was found in {path.name}", "give a clip that shows a person")
     if count < 3:

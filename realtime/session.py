@@ -79,6 +79,9 @@ class Session:
 
         peer = self._connect("plain", marked=True, on_video=on_video, on_control=on_control)
         sdp = await peer.answer(offer)
+        if self._closing is not None:  # it lingered, and ended while the offer was being answered
+            await peer.close()
+            raise BusyError("The performance has just ended.", "Try again.")
         earlier, self._performer = self._performer, peer
         self._channel = None
         self._stop_lingering()

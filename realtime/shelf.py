@@ -39,27 +39,37 @@ class Shelf:
         self._bundled = bundled
 
     def cards(self) -> list[AvatarCard]:
-        """Every avatar whose manifest can be read, in the order in which to show them."""
+        """Every avatar, in the order in which to show them: damaged ones come last.
+
+        Their warning says what is wrong, so that the user can delete or mend them.
+        """
         cards: dict[str, AvatarCard] = {}
+        damaged: set[str] = set()
         for folder in self._folders():
             try:
                 manifest, _ = read_manifest(folder)
             except PuppetcamError as error:
-                warnings = (error.message,)  # shown, so that the user can delete or mend it
+                warnings = (error.message,)
+                if folder.name not in cards:
+                    damaged.add(folder.name)
             else:
                 warnings = tuple(manifest["provenance"].get("warnings", ()))
             bundled = folder.parent == self._bundled
             cards.setdefault(folder.name, AvatarCard(folder.name, warnings, bundled))
-        return list(cards.values())
+        return sorted(cards.values(), key=lambda card: card.name in damaged)
 
     def load(self, name: str | None) -> Avatar:
-        """By name, by folder, or (None) the first; MissingError, or ModelError if damaged."""
+        """By name, by folder, or (None) the first; MissingError, or ModelError if damaged.
+
+        A name on the shelf goes before a folder of that name where puppetcam was started.
+        """
         if name is None:
             cards = self.cards()
             if not cards:
                 raise MissingError("there is no avatar", "puppetcam enroll PHOTO --name NAME")
             name = cards[0].name
-        if (Path(name) / MANIFEST).is_file():
+        on_shelf = any(folder.name == name for folder in self._folders())
+        if not on_shelf and (Path(name) / MANIFEST).is_file():
             return load_avatar(Path(name))
         return load_avatar(self.folder(name))
 
@@ -91,6 +101,11 @@ class Shelf:
         shutil.rmtree(folder)
 
     def _folders(self) -> Iterator[Path]:
+        # A leading dot: an avatar that is being written (engines.avatar.store).
         for place in (self.own, self._bundled):
             if place.is_dir():
-                yield from sorted(f for f in place.iterdir() if (f / MANIFEST).is_file())
+                yield from sorted(
+                    f
+                    for f in place.iterdir()
+                    if not f.name.startswith(".") and (f / MANIFEST).is_file()
+                )

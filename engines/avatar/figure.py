@@ -26,11 +26,11 @@ LIMB_MARKS = {
 class Figure:
     """A body in its photo.
 
-    bones: bone name to (x px, y px) of its head in the photo, depths: to its z, m; index: to its
-    place in the body; marks: f32 (33, 3) the BlazePose
-    points on the body, x px, y px, z m; surface: f32 (V, 3) its vertices, x px, y px, z m (smaller
-    is nearer); faces: i32 (F, 3); limb: i32 (V,) index into LIMBS; facing: bool (V,) whether the
-    vertex is turned to the camera; metre: px per metre.
+    bones: bone name to f32 (2,), x and y px of its head in the photo; depths: to its z, m; index:
+    to its place in the body; marks: f32 (33, 3), the BlazePose points on the body, x px, y px, z m;
+    surface: f32 (V, 3), its vertices, x px, y px, z m (smaller is nearer); faces: i32 (F, 3); limb:
+    i32 (V,), index into LIMBS; facing: bool (V,), whether the vertex is turned to the camera;
+    metre: px per metre.
     """
 
     bones: dict[str, F32]

@@ -111,8 +111,12 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     try:
         manifest = json.loads(text)
         version, files = manifest["format"], manifest["files"]
-        if not isinstance(files, dict) or not isinstance(manifest["name"], str):
-            raise ValueError("files or name")
+        if not (
+            isinstance(files, dict)
+            and isinstance(manifest["name"], str)
+            and isinstance(manifest["provenance"], dict)
+        ):
+            raise ValueError("files, name or provenance")
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is altered: {error}", hint) from error
     if version != FORMAT:

@@ -10,11 +10,6 @@ from numpy.typing import NDArray
 from engines.types import F32, Keypoints
 
 SHOULDERS, HIPS, KNEES, EARS = (11, 12), (23, 24), (25, 26), (7, 8)
-# (parent, child): the limb segments whose length is known and whose direction is copied
-SEGMENTS = (
-    (11, 13), (13, 15), (12, 14), (14, 16),
-    (23, 25), (25, 27), (24, 26), (26, 28),
-)  # fmt: skip
 # left <-> right of the 33 BlazePose points
 MIRROR = np.array([
     0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21,

@@ -209,8 +209,8 @@ class _Frame:
         """Where a bone's head is now, px (x, y, z); after ``refresh``."""
         body, camera = self.s.body, self.s.reference.camera
         bone = body.bone(name)
-        place = self.s._maps[bone, :, :3] @ body.heads[bone] + self.s._maps[bone, :, 3]
-        return np.asarray(place * camera.scale + np.array([camera.tx, camera.ty, 0.0]))
+        head = self.s._maps[bone, :, :3] @ body.heads[bone] + self.s._maps[bone, :, 3]
+        return np.asarray(head * camera.scale + np.array([camera.tx, camera.ty, 0.0]))
 
     # -- trunk ---------------------------------------------------------------------------------
 
@@ -403,8 +403,8 @@ class _Frame:
         want = math.atan2(now[1], now[0])
         if known > 0.5:  # relative to the photo's hand; else as it is in the picture
             want += math.atan2(reference[1], reference[0]) - math.atan2(before[1], before[0])
-        carried = above @ reference
-        have = math.atan2(carried[1], carried[0])
+        brought = above @ reference
+        have = math.atan2(brought[1], brought[0])
         bend = math.remainder(want - have, 2 * math.pi)
         bend = limit * math.tanh(bend / limit) * sure
         self.turn(name, about(np.array([0.0, 0.0, bend])) @ above)

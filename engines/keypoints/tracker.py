@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Protocol, Self
 
+import numpy as np
+
 from engines.keypoints.carried import open_model
 from engines.keypoints.detector import Detection, Detector
 from engines.keypoints.landmarks import Landmarker, Reading
@@ -59,7 +61,7 @@ class PoseTracker:
             self._size = image.shape[:2]
         if self._region is not None:
             reading = self._landmarker.read(image, self._region)
-            if reading.score >= SURE_SCORE or _person(reading):
+            if _finite(reading) and (reading.score >= SURE_SCORE or _person(reading)):
                 self._region = self._region.towards(reading.next_region)
                 return reading.keypoints
             self._region = None
@@ -77,10 +79,10 @@ class PoseTracker:
         """The first detection that looks like a person, read where its landmarks say it is."""
         for detection in self._detector.detect(image):
             first = self._landmarker.read(image, detection.region)
-            if not _person(first):
+            if not _finite(first) or not _person(first):
                 continue
             again = self._landmarker.read(image, first.next_region)
-            if again.score >= SURE_SCORE and again.face >= MIN_FACE:
+            if _finite(again) and again.score >= SURE_SCORE and again.face >= MIN_FACE:
                 return again
         return None
 
@@ -94,6 +96,16 @@ class PoseTracker:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _finite(reading: Reading) -> bool:
+    """Whether there are numbers to follow: one that is none would stay in every filter after us."""
+    points, region = reading.keypoints, reading.next_region
+    return (
+        all(np.isfinite(x).all() for x in (points.xy, points.z, points.conf, points.world))
+        and math.isfinite(region.x + region.y + region.rotation)
+        and 0 < region.side < math.inf
+    )
 
 
 def _person(reading: Reading) -> bool:

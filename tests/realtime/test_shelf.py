@@ -82,6 +82,29 @@ def test_a_damaged_avatar_is_shown_with_what_is_wrong_and_not_loaded(shelf: Shel
         shelf.load("anna")
 
 
+@pytest.mark.parametrize("manifest", ["{", '{"format": 1, "files": {}, "name": "anna"}'])
+def test_a_damaged_avatar_is_not_the_first(shelf: Shelf, manifest: str) -> None:
+    (shelf.own / "anna" / "avatar.json").write_text(manifest)
+    names = [card.name for card in shelf.cards()]
+    assert names[0] == "tom"
+    assert names[-1] == "anna"
+    assert shelf.load(None).name == "edith"
+
+
+def test_what_is_being_written_is_no_avatar_yet(shelf: Shelf) -> None:
+    (shelf.own / "anna").rename(shelf.own / ".writing-1")
+    assert {card.name for card in shelf.cards()} == NAMES
+
+
+def test_a_name_on_the_shelf_goes_before_a_folder_here(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    shutil.copytree(BUNDLED / "mira", here / "kit")
+    monkeypatch.chdir(here)
+    assert shelf.load("kit").name == "kit"
+
+
 def test_own_avatars_lie_where_the_system_keeps_user_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", "data")
     monkeypatch.setattr(sys, "platform", "linux")

@@ -56,6 +56,25 @@ def test_detects_once_then_follows() -> None:
     assert scene.closed == 2
 
 
+def test_landmarks_that_are_no_numbers_are_nobody() -> None:
+    class Broken(Scene):
+        broken = False
+
+        def read(self, image: U8, region: Region) -> Reading:
+            found = super().read(image, region)
+            if self.broken:
+                found.keypoints.world[5] = np.nan
+            return found
+
+    scene = Broken(HERE)
+    with tracker(scene) as pose:
+        assert pose.track(IMAGE, 0) is not None
+        scene.broken = True
+        assert pose.track(IMAGE, 1) is None
+        scene.broken = False
+        assert pose.track(IMAGE, 2) is not None
+
+
 def test_follows_a_walk() -> None:
     scene = Scene(HERE)
     pose = tracker(scene)
