@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from engines.keypoints.tracker import PoseTracker
 
 from engines.backdrop import Backdrop
 from engines.body.neutral import SHOULDERS, middle, mirrored, scaled
 from engines.body.solve import BodySolver
 from engines.errors import InputError
+from engines.keypoints.tracker import PoseTracker
 from engines.render import Renderer, View
 from engines.types import U8, Avatar, Frame, Keypoints
 from realtime.stats import StageTimes
