@@ -11,10 +11,9 @@ from scipy.spatial import cKDTree
 from engines.body.kinematics import forward
 from engines.types import F32, I32, U8, Avatar, BodyMesh, Camera, Layer
 
-# Share of a bend that turns about the joint; the rest follows the mean of the maps. Whole turns
-# keep a raised arm's shoulder full, but swing the sleeve of a bent elbow out too far.
-_TURNS, _LIMB_TURNS = 1.0, 0.5
-_LIMBS = ("lowerarm", "wrist", "metacarpal", "finger", "lowerleg", "foot", "toe")
+# Share of a bend that turns about the joint; the rest follows the mean of the maps. With none of
+# it a raised arm's shoulder shrinks to a point, with all of it elbows and armpits bulge.
+_TURNS = 0.5
 _SHRINK_BELOW = 0.75  # output px per texel; smaller than that and the picture would shimmer
 
 
@@ -71,7 +70,7 @@ class Reference:
     def __init__(self, avatar: Avatar) -> None:
         self.avatar = avatar
         self.maps = forward(avatar.body, avatar.reference)
-        self._joints, self._turning = _joints(avatar.body, self.maps)
+        self._joints = _joints(avatar.body, self.maps)
 
     def texture(self, layer: Layer, scale: float) -> Texture:
         """A layer, ``scale`` output px per photo px."""
@@ -161,9 +160,7 @@ class Reference:
         total = pair.sum((1, 2))
         joints = self._joints[index[:, :, None], index[:, None, :]]
         centres = np.einsum("nij,nijk->nk", pair, joints) / np.maximum(total, 1e-9)[:, None]
-        share = (pair * self._turning[index[:, :, None], index[:, None, :]]).sum((1, 2))
-        share = (share / np.maximum(total, 1e-9))[:, None]
-        centres = points + share * (centres - points)
+        centres = np.where(total[:, None] > 1e-6, points + _TURNS * (centres - points), points)
         return Binding(
             np.array(points, np.float32, order="C"),
             np.array(centres, np.float32, order="C"),
@@ -194,11 +191,10 @@ def _skinned(rest: F32, index: I32, weight: F32, maps: F32) -> F32:
     return np.asarray(moved, np.float32)
 
 
-def _joints(body: BodyMesh, maps: F32) -> tuple[F32, F32]:
-    """For each two bones the point about which they turn, f32 (J, J, 3) m: the lower one's head,
+def _joints(body: BodyMesh, maps: F32) -> F32:
+    """For each two bones the point about which they turn, f32 (J, J, 3) m.
 
-    or the middle between the heads of two that do not carry one another; and how much of their
-    bend turns about it, f32 (J, J).
+    The lower one's head, or the middle of the heads of two that do not carry one another.
     """
     heads = np.einsum("jab,jb->ja", maps[:, :, :3], body.heads) + maps[:, :, 3]
     carries = np.eye(len(heads), dtype=bool)
@@ -209,10 +205,7 @@ def _joints(body: BodyMesh, maps: F32) -> tuple[F32, F32]:
     lower = np.where(carries[:, :, None], second, first)
     apart = ~(carries | carries.T)
     middle = (first + second) / 2
-    turning = np.array([_LIMB_TURNS if n.startswith(_LIMBS) else _TURNS for n in body.bone_names])
-    turning = np.minimum(turning[:, None], turning[None])
-    points = np.where(apart[:, :, None], middle, lower)
-    return points.astype(np.float32), turning.astype(np.float32)
+    return np.asarray(np.where(apart[:, :, None], middle, lower), np.float32)
 
 
 def _alpha(layer: Layer, xy: F32) -> U8:

@@ -160,3 +160,25 @@ def test_a_person_shown_to_the_feet_is_fitted_whole() -> None:
     cut = alpha.copy()
     cut[470:, 300:340] = 255  # cropped by the frame: the photo fills the output
     assert View.fit(replace(figure, alpha=cut), (512, 512)).scale == pytest.approx(512 / 480)
+
+
+def test_a_bend_past_half_a_turn_keeps_its_size_as_computed_and_never_flips() -> None:
+    figure = avatar()
+    body, arm = figure.body, figure.layers[1]
+    index, weight = arm.bone_index.copy(), arm.bone_weight.copy()
+    index[:, 1] = body.bone("spine03")
+    weight[:, :2] = 0.5  # the arm follows the shoulder by half
+    figure = replace(figure, layers=(replace(arm, bone_index=index, bone_weight=weight),))
+    renderer = Renderer(figure, SIZE, View())
+    angles = np.linspace(0, 1.1 * np.pi, 45)
+    areas, middles = [], []
+    for angle in angles:
+        pose = turned(figure.reference, body.bone("upperarm01.L"), [0, 0, -angle])
+        rows, columns = np.nonzero(renderer.render(pose)[:, :, 3] > 127)
+        areas.append(len(rows))
+        middles.append([columns.mean(), rows.mean()])
+    # half turns whole, half follows the mean of two maps: of size cos(angle / 2)
+    size = 0.5 + 0.5 * np.cos(angles / 2)
+    # at a right angle the border lies on a diagonal of pixel centres, which count as inside: 1.7 %
+    np.testing.assert_allclose(np.array(areas) / areas[0], size**2, atol=0.02)
+    assert np.linalg.norm(np.diff(middles, axis=0), axis=1).max() < 8  # px in 4.5 degrees

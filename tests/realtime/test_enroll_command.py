@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from engines.avatar.photo import open_photo
 from realtime.__main__ import main
 from realtime.enroll import enroll_file
 from realtime.shelf import BUNDLED, Shelf
@@ -20,9 +21,9 @@ PHOTO = Path(__file__).parent.parent.parent / "export" / "people" / "tom.jpg"
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """A rendered person, small, as a JPEG."""
-    small = cv2.resize(cv2.imread(str(PHOTO)), (192, 256), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(open_photo(PHOTO).image, (192, 256), interpolation=cv2.INTER_AREA)
     path = tmp_path / "tom small.jpg"
-    cv2.imwrite(str(path), small)
+    cv2.imwrite(str(path), cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
     return path
 
 

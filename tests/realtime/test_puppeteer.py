@@ -58,7 +58,7 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> Scripted:
 def moved(keypoints: Keypoints, points: list[int], by: tuple[float, float]) -> Keypoints:
     """Some landmarks elsewhere, px."""
     xy = keypoints.xy.copy()
-    xy[points] += np.float32(by)
+    xy[points] += np.array(by, np.float32)
     return replace(keypoints, xy=xy)
 
 

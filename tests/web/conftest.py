@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from aiohttp import web
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from engines.errors import DeviceError
 from realtime.bench_browser import FLAGS, find_chromium, write_capture
@@ -103,13 +103,19 @@ def chromium() -> Path:
 
 
 @pytest.fixture(scope="package")
-def browser(chromium: Path, capture: Path) -> Iterator[Browser]:
-    """Chromium with that camera. Closed with the package: its loop would bar asyncio tests."""
-    flags = [*FLAGS, f"--use-file-for-fake-video-capture={capture}"]
+def playwright() -> Iterator[Playwright]:
+    """One for all browsers. Closed with the package: its loop would bar asyncio tests."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright, chromium: Path, capture: Path) -> Iterator[Browser]:
+    """Chromium with that camera."""
+    flags = [*FLAGS, f"--use-file-for-fake-video-capture={capture}"]
+    browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+    yield browser
+    browser.close()
 
 
 OpenPage = Callable[..., Page]
