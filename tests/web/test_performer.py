@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.web.conftest import LiveServer, OpenPage, go_live, wait_colour, wait_live
 from tests.web.fakes import BACKGROUND, BUNDLED
@@ -44,6 +44,18 @@ def test_keys_change_avatar_background_and_mirror(open_page: OpenPage, server: L
     page.keyboard.press("1")  # a dialog is open: not for the page
     page.keyboard.press("Escape")
     expect(page.locator('[data-name="teal"]')).to_have_attribute("aria-pressed", "true")
+
+
+def test_an_avatar_chosen_while_connecting_is_performed(open_page: OpenPage) -> None:
+    page = open_page()
+
+    def choose_late(route: Route) -> None:
+        page.click("[data-name=teal]")  # the offer on its way asks for the other one
+        route.continue_()
+
+    page.route("**/api/offer", choose_late)
+    go_live(page)
+    wait_colour(page, BUNDLED["teal"])
 
 
 def test_calibration_counts_down_first(open_page: OpenPage, server: LiveServer) -> None:
