@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.body.kinematics import forward, relative
+from engines.body.kinematics import forward, inverted, relative
 from engines.kernels.fade import fade
 from engines.kernels.lay import lay_colours, lay_texture
 from engines.kernels.planes import planes
@@ -84,9 +84,9 @@ class Renderer:
         self.avatar, self.size = avatar, size
         self.view = View.fit(avatar, size) if view is None else view
         reference = Reference(avatar)
-        self._reference, joints = reference.maps, len(reference.maps)
+        self._undo, joints = inverted(reference.maps), len(reference.maps)
         self._parents: I32 = np.array(avatar.body.parents)
-        self._maps = np.empty_like(self._reference)
+        self._maps = np.empty_like(reference.maps)
         self._local: F32 = np.tile(np.array([1, 0, 0, 0], np.float32), (joints, 1))
         self._turn: F32 = np.empty((joints, 4), np.float32)
         self._rest: F32 = np.empty((joints, 3, 3), np.float32)
@@ -117,7 +117,7 @@ class Renderer:
         if (pose.stretch <= 0).any():
             raise ValueError(f"pose.stretch: got {pose.stretch.min()}, wanted above 0")
         forward(self.avatar.body, pose, self._maps)
-        moved = relative(self._maps, self._reference)
+        moved = relative(self._maps, self._undo)
         turns(moved, self._parents, self._local, self._turn, self._rest)
         self._person.fill(0)
         for name in self._order():

@@ -14,6 +14,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -193,9 +194,14 @@ def run(args: argparse.Namespace) -> int:
         "flicker": _average([s.avatar.flicker for s in scores]),
         "flicker_truth": _average([s.truth_flicker for s in scores]),
     }
-    print(json.dumps({"mean": mean, "clips": [asdict(s) for s in scores]}))
+    print(json.dumps({"mean": mean, "clips": [asdict(s, dict_factory=_null) for s in scores]}))
     return 0
 
 
 def _average(values: list[float]) -> float:
     return round(float(np.mean(values)), 4)
+
+
+def _null(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A dict in which what is not a number is null: JSON knows no NaN."""
+    return {key: None if value != value else value for key, value in items}

@@ -34,11 +34,20 @@ def transform(maps: F32, bones: np.ndarray, points: F32) -> F32:
     return np.asarray(moved, np.float32)
 
 
-def relative(maps: F32, reference: F32) -> F32:
-    """Maps that carry points of the reference pose to this pose: maps * reference^-1, (J, 3, 4)."""
-    inverse = np.linalg.inv(reference[:, :, :3])
-    linear = maps[:, :, :3] @ inverse
-    offset = maps[:, :, 3] - np.einsum("jab,jb->ja", linear, reference[:, :, 3])
+def inverted(maps: F32) -> F32:
+    """The maps that undo these, f32 (J, 3, 4)."""
+    linear = np.linalg.inv(maps[:, :, :3].astype(np.float64))
+    offset = -np.einsum("jab,jb->ja", linear, maps[:, :, 3])
+    return np.ascontiguousarray(np.concatenate([linear, offset[:, :, None]], 2), np.float32)
+
+
+def relative(maps: F32, undo: F32) -> F32:
+    """Maps that carry points of the reference pose to this pose: maps * undo, f32 (J, 3, 4).
+
+    undo: the reference's maps, ``inverted``.
+    """
+    linear = maps[:, :, :3] @ undo[:, :, :3]
+    offset = np.einsum("jab,jb->ja", maps[:, :, :3], undo[:, :, 3]) + maps[:, :, 3]
     return np.ascontiguousarray(np.concatenate([linear, offset[:, :, None]], 2), np.float32)
 
 

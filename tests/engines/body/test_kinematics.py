@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.body.kinematics import forward, relative, transform
+from engines.body.kinematics import forward, inverted, relative, transform
 from engines.types import BodyMesh, Camera, Pose
 
 
@@ -63,5 +63,5 @@ def test_relative_carries_reference_points_to_the_pose() -> None:
     body = two_bones()
     a = forward(body, pose(np.stack([QUARTER, np.eye(3)]), (1.2, 1)))
     b = forward(body, pose(np.stack([np.eye(3), QUARTER])))
-    carried = transform(relative(b, a), np.array([1]), tip(a)[None])
+    carried = transform(relative(b, inverted(a)), np.array([1]), tip(a)[None])
     np.testing.assert_allclose(carried[0], tip(b), atol=1e-5)
