@@ -1,4 +1,4 @@
-"""``puppetcam serve``: the live loop behind a web page."""
+"""Start the server: the live loop behind the page whose address it prints."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def warm_up(avatar: Avatar, out: TextIO) -> None:
         took = time.perf_counter() - start
         if took > SILENT_S:
             if not said:
-                out.write("first start: compiling kernels for this processor, kept for the next\n")
+                out.write("first start: compiling kernels, about a minute, kept for the next\n")
                 said = True
             out.write(f"  {what}: {took:.1f} s\n")
             out.flush()

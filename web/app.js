@@ -16,7 +16,7 @@ import { stamp } from "./stamper.js";
 
 const $ = (id) => document.getElementById(id);
 
-const POSE = "Sit or stand relaxed, arms down, face the camera.";
+const POSE = "Sit or stand as the avatar does in its photo.";
 
 const avatar = $("avatar");
 const notices = new Notices($("notices"));
