@@ -39,9 +39,10 @@ class Shelf:
         self._bundled = bundled
 
     def cards(self) -> list[AvatarCard]:
-        """Every avatar, in the order in which to show them: damaged ones come last.
+        """Every avatar, in the order in which to show them.
 
-        Their warning says what is wrong, so that the user can delete or mend them.
+        The user's own, then the bundled ones, those with the fewest warnings first: they move best.
+        Damaged ones come last; their warning says what is wrong, so that the user can mend them.
         """
         cards: dict[str, AvatarCard] = {}
         damaged: set[str] = set()
@@ -56,7 +57,9 @@ class Shelf:
                 warnings = tuple(manifest["provenance"].get("warnings", ()))
             bundled = folder.parent == self._bundled
             cards.setdefault(folder.name, AvatarCard(folder.name, warnings, bundled))
-        return sorted(cards.values(), key=lambda card: card.name in damaged)
+        return sorted(
+            cards.values(), key=lambda c: (c.name in damaged, c.bundled and len(c.warnings))
+        )
 
     def load(self, name: str | None) -> Avatar:
         """By name, by folder, or (None) the first; MissingError, or ModelError if damaged.
