@@ -23,6 +23,8 @@ from realtime.config import DEVICES, HOST, PORT, ServerConfig, checked_device, i
 from realtime.hub import Backstage, Hub
 from realtime.server import make_app
 
+SWITCH_S = 0.0005  # how long a thread keeps the interpreter while another waits
+
 OpenBackstage = Callable[[argparse.Namespace], Backstage]
 """Loads what performs, from the command line's options; may take seconds."""
 
