@@ -25,6 +25,8 @@ EPILOG = """exit codes: 0 done, 1 failed, 2 input that cannot be used, 3 nobody 
 4 device, provider or codec not there, 5 model or asset damaged, 6 busy port or full server,
 130 interrupted"""
 
+OS_HINT = "look at the disk's free space and at who may write there; -v says where it happened"
+
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line; each command's module adds its own arguments."""
@@ -67,6 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(json.dumps({"error": error.message, "hint": error.hint}))
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:  # a full disk, a folder that went away
+        if args.verbose:
+            raise
+        if args.json:
+            print(json.dumps({"error": str(error), "hint": OS_HINT}))
+        print(f"error: {error}\n  {OS_HINT}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -27,12 +28,15 @@ class ClipReader:
             raise InputError(f"no clip at {path}", "give the path of a video file")
         try:
             self._container = av.open(str(path))
-            self._stream = self._container.streams.video[0]
-        except (FFmpegError, IndexError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             raise InputError(
                 f"{path.name} is not a readable video ({error})",
                 "wanted a file that FFmpeg can decode, such as .mp4, .mkv or .webm",
             ) from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise InputError(f"{path.name} has sound but no picture", "give a video with a picture")
+        self._stream = self._container.streams.video[0]
         self.path = path
         self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 30)
         self.count = self._stream.frames
@@ -73,7 +77,7 @@ class ClipWriter:
     """Writes RGB or RGBA pictures of one size to a video; the suffix chooses the format.
 
     .mp4 and .mkv: H264, no transparency (RGBA is laid on black); .webm: VP9 with its alpha.
-    Raises InputError for another suffix or a folder that is not there.
+    Raises InputError for another suffix, a folder that is not there, a file that cannot be written.
     """
 
     def __init__(self, path: Path, rate: Fraction, size: tuple[int, int], alpha: bool) -> None:
@@ -87,6 +91,15 @@ class ClipWriter:
             raise InputError(f"no folder {path.parent}", f"make it first: mkdir {path.parent}")
         self.path, self.alpha = path, alpha and suffix == ".webm"
         self._partial = path.with_name(f".{path.stem}.partial{suffix}")
+        try:
+            self._partial.open("wb").close()  # the library would find out at the first frame only
+            if path.is_dir():
+                self._partial.unlink()
+                raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        except OSError as error:
+            raise InputError(
+                f"cannot write {path} ({error.strerror})", "wanted a file in a folder you may write"
+            ) from error
         self._container = av.open(str(self._partial), "w")
         vp9 = suffix == ".webm"
         self._stream = self._container.add_stream("libvpx-vp9" if vp9 else "libx264", rate=rate)

@@ -88,9 +88,16 @@ class Shelf:
         folder = self.folder(check_name(name))
         if folder.parent == self._bundled:
             raise InputError(f"{name} came with puppetcam and stays", "delete avatars of your own")
-        shutil.rmtree(folder)
+        if folder.is_symlink():
+            folder.unlink()  # what it leads to is not on this shelf
+        else:
+            shutil.rmtree(folder)
 
     def _folders(self) -> Iterator[Path]:
         for place in (self.own, self._bundled):
             if place.is_dir():
-                yield from sorted(f for f in place.iterdir() if (f / MANIFEST).is_file())
+                yield from sorted(
+                    folder
+                    for folder in place.iterdir()
+                    if folder.name[0] != "." and (folder / MANIFEST).is_file()
+                )  # .writing-* and .old-* are not avatars (yet, any more)

@@ -51,8 +51,14 @@ def save_avatar(avatar: Avatar, avatars: Path) -> Path:
     Everything is written to a temporary folder beside it first: a failure leaves what was there.
     """
     folder = avatars / check_name(avatar.name)
-    avatars.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=avatars))
+    try:
+        avatars.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=avatars))
+    except OSError as error:
+        raise InputError(
+            f"{avatars}: no avatar can be written there ({error.strerror})",
+            "wanted a folder that you may write to: --avatars DIR",
+        ) from error
     try:
         _write(avatar, scratch)
         if folder.exists():
@@ -94,7 +100,7 @@ def load_avatar(folder: Path) -> Avatar:
         with np.load(io.BytesIO(data["meshes.npz"]), allow_pickle=False) as npz:
             arrays = {name: npz[name] for name in npz.files}
         return _avatar(manifest, data, arrays, digest)
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (LookupError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{folder} is no avatar this version reads: {error}", hint) from error
 
 
@@ -113,7 +119,10 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
         version, files = manifest["format"], manifest["files"]
         if not isinstance(files, dict) or not isinstance(manifest["name"], str):
             raise ValueError("files or name")
-    except (ValueError, KeyError, TypeError) as error:
+        notes = manifest["provenance"].get("warnings", [])
+        if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+            raise ValueError("warnings")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is altered: {error}", hint) from error
     if version != FORMAT:
         raise ModelError(f"{path}: got format {version}, this version reads {FORMAT}", hint)
