@@ -25,6 +25,8 @@ EPILOG = """exit codes: 0 done, 1 failed, 2 input that cannot be used, 3 nobody 
 4 device, provider or codec not there, 5 model or asset damaged, 6 busy port or full server,
 130 interrupted"""
 
+OS_HINT = "look at the disk's free space and at who may write there; -v says where it happened"
+
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line; each command's module adds its own arguments."""

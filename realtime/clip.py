@@ -30,12 +30,15 @@ class ClipReader:
             raise InputError(f"no clip at {path}", "give the path of a video file")
         try:
             self._container = av.open(str(path))
-            self._stream = self._container.streams.video[0]
-        except (FFmpegError, IndexError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             raise InputError(
                 f"{path.name} is not a readable video ({error})",
                 "wanted a file that FFmpeg can decode, such as .mp4, .mkv or .webm",
             ) from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise InputError(f"{path.name} has sound but no picture", "give a video with a picture")
+        self._stream = self._container.streams.video[0]
         self.path = path
         self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 30)
         self.count = self._stream.frames

@@ -75,7 +75,10 @@ def same_origin(host: str, origin: str | None, fetch_site: str | None) -> bool:
     """
     if fetch_site not in (None, "same-origin", "none"):
         return False
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    try:
+        return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # no address at all
+        return False
 
 
 def guard(allow_hosts: frozenset[str]) -> Middleware:
@@ -119,8 +122,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         response = problem(error.status, _WORDS.get(error.status, error.reason))
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
-    except ConnectionError:
-        raise  # the client went away
+    except ConnectionError:  # the client went away: nobody reads this
+        response = problem(400, "The request was cut off.", "Send it again.")
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         response = problem(500, "The server failed.", "The terminal that runs it says more.")

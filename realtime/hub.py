@@ -14,7 +14,7 @@ from aiortc import RTCIceServer
 
 from engines.avatar.store import check_name
 from engines.types import Avatar
-from realtime import admission, transport
+from realtime import admission, memory, transport
 from realtime.gallery import Enroller, Gallery, MissingError
 from realtime.log import named_session
 from realtime.offer import Offer
@@ -24,6 +24,8 @@ from realtime.worker import Worker
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+TIDY_S = 1.0  # after a performance has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Hub:
         self._worker = Worker()
         self._admission = admission.Admission(capacity)
         self._joining = asyncio.Lock()
+        self._tidying = self._closed = False
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="helper")
 
     async def answer(self, offer: Offer) -> tuple[str, str]:
@@ -91,6 +94,7 @@ class Hub:
 
     async def close(self) -> None:
         """End every session and the threads."""
+        self._closed = True
         await asyncio.gather(*(session.close() for session in list(self.sessions.values())))
         await self.help(self._worker.close)
         self._helpers.shutdown()
@@ -134,6 +138,14 @@ class Hub:
     def _ended(self, session: Session) -> None:
         del self.sessions[session.name]
         self._admission.leave()
+        if not self._tidying:  # once for all that end together, when they have closed
+            self._tidying = True
+            asyncio.get_running_loop().call_later(TIDY_S, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = False
+        if not self._closed:
+            self._helpers.submit(memory.give_back)
 
     def _watched(self, name: str | None) -> Session:
         if name is None and self.sessions:

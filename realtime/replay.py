@@ -60,6 +60,11 @@ def parse_size(text: str) -> tuple[int, int]:
 def run(args: argparse.Namespace) -> int:
     """Write the video; prints where and how fast."""
     avatar = Shelf(args.avatars).load(args.avatar)
+    if args.output.exists() and args.input.exists() and args.output.samefile(args.input):
+        raise InputError(
+            f"--output: got {args.output}, which is the input",
+            "wanted another file: the clip would be lost",
+        )
     with ClipReader(args.input) as clip:
         first = next(iter(clip), None)
     if first is None:

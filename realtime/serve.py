@@ -18,7 +18,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from engines.errors import BusyError, InputError
-from realtime import log
+from realtime import log, memory
 from realtime.config import DEVICES, HOST, PORT, ServerConfig, checked_device, ice_server
 from realtime.hub import Backstage, Hub
 from realtime.server import make_app
@@ -140,6 +140,7 @@ async def _serve(
     hosts = frozenset(name.lower() for name in (config.host, *config.allow_hosts))
     runner = web.AppRunner(make_app(hub, hosts), shutdown_timeout=1.0, access_log=None)
     await runner.setup()
+    memory.keep()
     try:
         await web.SockSite(runner, listener, ssl_context=tls).start()
         port = listener.getsockname()[1]

@@ -101,7 +101,10 @@ class Shelf:
         folder = self.folder(check_name(name))
         if folder.parent == self._bundled:
             raise InputError(f"{name} came with puppetcam and stays", "delete avatars of your own")
-        shutil.rmtree(folder)
+        if folder.is_symlink():
+            folder.unlink()  # what it leads to is not on this shelf
+        else:
+            shutil.rmtree(folder)
 
     def _folders(self) -> Iterator[Path]:
         # A leading dot: an avatar that is being written (engines.avatar.store).

@@ -51,8 +51,14 @@ def save_avatar(avatar: Avatar, avatars: Path) -> Path:
     Everything is written to a temporary folder beside it first: a failure leaves what was there.
     """
     folder = avatars / check_name(avatar.name)
-    avatars.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=avatars))
+    try:
+        avatars.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=avatars))
+    except OSError as error:
+        raise InputError(
+            f"{avatars}: no avatar can be written there ({error.strerror})",
+            "wanted a folder that you may write to: --avatars DIR",
+        ) from error
     try:
         _write(avatar, scratch)
         if folder.exists():
@@ -94,7 +100,7 @@ def load_avatar(folder: Path) -> Avatar:
         with np.load(io.BytesIO(data["meshes.npz"]), allow_pickle=False) as npz:
             arrays = {name: npz[name] for name in npz.files}
         return _avatar(manifest, data, arrays, digest)
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (LookupError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{folder} is no avatar this version reads: {error}", hint) from error
 
 

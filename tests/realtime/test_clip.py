@@ -3,6 +3,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -62,3 +63,21 @@ def test_unreadable_input_is_explained(tmp_path: Path, name: str) -> None:
 def test_unknown_suffix_is_explained(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="suffix"):
         ClipWriter(tmp_path / "a.gif", Fraction(30), (64, 48), False)
+
+
+def test_a_folder_as_output_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").mkdir()
+    with pytest.raises(InputError, match="it is a folder"):
+        ClipWriter(tmp_path / "a.mp4", Fraction(30), (64, 48), False)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_clip_of_sound_only_is_explained(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=44_100)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.rate = 44_100
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode(None))
+    with pytest.raises(InputError, match="no picture"):
+        ClipReader(tmp_path / "a.mp4")

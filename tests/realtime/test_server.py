@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, ClientSession, FormData
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientResponse, ClientSession, FormData, web
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from aiortc import RTCSessionDescription
 from yarl import URL
 
 from realtime import server
-from realtime.guard import own_host, same_origin
+from realtime.guard import answer_errors, own_host, same_origin
 from realtime.hub import Hub
 from realtime.offer import MAX_BYTES
 from realtime.server import make_app
@@ -162,6 +162,7 @@ def test_origins() -> None:
     assert same_origin("localhost:8088", None, "none")
     assert not same_origin("localhost:8088", "http://localhost", None)
     assert not same_origin("localhost:8088", None, "same-site")
+    assert not same_origin("localhost:8088", "http://[::1", None)
 
 
 # --- offers ---------------------------------------------------------------------------------
@@ -307,3 +308,11 @@ async def test_bad_uploads(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     form = {"Content-Type": "multipart/form-data"}
     await refused(await http.post("/api/avatars?name=zoe", data=b"x", headers=form), 400)
     await refused(await http.get("/api/jobs/nothing"), 404)
+
+
+async def test_an_upload_cut_off_is_no_trace() -> None:
+    async def read(_: web.Request) -> web.StreamResponse:
+        raise ConnectionResetError
+
+    answer = await answer_errors(make_mocked_request("POST", "/api/avatars"), read)
+    assert answer.status == 400

@@ -92,8 +92,15 @@ def test_a_missing_or_altered_file_is_named(tmp_path: Path, file: str) -> None:
         ({"files": {"../photo.png": "0"}}, ModelError, "outside its folder"),
         ({"layers": [{"name": "core"}]}, ModelError, "no avatar this version reads"),
         ({"camera": [1]}, ModelError, "no avatar this version reads"),
+        (
+            {"layers": [{"name": "core", "texture": "photo.png", "origin": []}]},
+            ModelError,
+            "no avatar this version reads",
+        ),
+        ({"provenance": [1]}, ModelError, "is altered"),
+        ({"provenance": {"warnings": 3}}, ModelError, "is altered"),
     ],
-    ids=["format", "files", "path", "layers", "camera"],
+    ids=["format", "files", "path", "layers", "camera", "origin", "provenance", "warnings"],
 )
 def test_a_manifest_that_does_not_fit_is_refused(
     tmp_path: Path, change: dict[str, Any], error: type[Exception], says: str
@@ -108,9 +115,16 @@ def test_a_manifest_that_does_not_fit_is_refused(
 def test_no_avatar_and_no_json(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no avatar"):
         load_avatar(tmp_path / "nobody")
-    (tmp_path / "avatar.json").write_text("{", "utf-8")
-    with pytest.raises(ModelError, match="altered"):
-        load_avatar(tmp_path)
+    for text in ("{", "[]", "[" * 100_000):
+        (tmp_path / "avatar.json").write_text(text, "utf-8")
+        with pytest.raises(ModelError, match="altered"):
+            load_avatar(tmp_path)
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="no avatar can be written"):
+        save_avatar(named(), tmp_path / "file")
 
 
 @pytest.mark.parametrize("name", ["anna", "Anna 2", "a", "x" * 64, "my.avatar-1_b"])
