@@ -123,7 +123,10 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
             and isinstance(manifest["provenance"], dict)
         ):
             raise ValueError("files, name or provenance")
-    except (ValueError, KeyError, TypeError) as error:
+        notes = manifest["provenance"].get("warnings", [])
+        if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+            raise ValueError("warnings")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is altered: {error}", hint) from error
     if version != FORMAT:
         raise ModelError(f"{path}: got format {version}, this version reads {FORMAT}", hint)

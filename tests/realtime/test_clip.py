@@ -67,7 +67,7 @@ def test_unknown_suffix_is_explained(tmp_path: Path) -> None:
 
 def test_a_folder_as_output_is_explained(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").mkdir()
-    with pytest.raises(InputError, match="it is a folder"):
+    with pytest.raises(InputError, match="is a folder"):
         ClipWriter(tmp_path / "a.mp4", Fraction(30), (64, 48), False)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 

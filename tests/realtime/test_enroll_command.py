@@ -92,7 +92,7 @@ def test_what_cannot_be_enrolled_is_said_and_nothing_is_left(
 
 
 def test_a_place_that_is_no_folder_is_said(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert enroll(photo, photo) == 1
+    assert enroll(photo, photo) == 2
     assert "tom small.jpg" in capsys.readouterr().err
 
 
