@@ -58,6 +58,7 @@ MIN_UPLINK = 1_000_000
 # reopens the encoder, which costs a key frame.
 STEADY_BAND = (0.75, 1.5)
 # Our pictures are BT.601; Chromium takes H264 that does not say so for BT.709 (VP8 always is 601).
+QUALITY = "18"  # x264's constant rate factor: 52 dB, and no bits spent beyond that
 BT601 = "colormatrix=smpte170m:colorprim=bt709:transfer=bt709:range=tv"
 KEYFRAME_INTERVAL = 3000  # frames; lost pictures are asked for by the receiver
 
@@ -198,7 +199,9 @@ class _SteadyBitrate:
 
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
-        bitrate = max(MIN_BITRATE, min(bitrate, MAX_BITRATE))
+        # Whole kilobits, as encoders keep it: an odd one would never equal the codec's own, and
+        # every frame would open a new encoder and be a key frame.
+        bitrate = max(MIN_BITRATE, min(bitrate, MAX_BITRATE)) // 1000 * 1000
         if not steady(self._bitrate, bitrate):
             self._bitrate = bitrate
 
@@ -234,6 +237,7 @@ class FastH264Encoder(_SteadyBitrate, H264Encoder):
                 "level": "31",
                 "preset": "ultrafast",
                 "tune": "zerolatency",
+                "crf": QUALITY,
                 "maxrate": str(bitrate),
                 "bufsize": str(bitrate // 5),
                 "x264-params": BT601,

@@ -161,8 +161,12 @@ def test_the_encoder_is_reopened_for_large_changes_only(kind: str) -> None:
     encoder.target_bitrate = 1
     encoder.encode(picture(4))
     assert encoder.codec.bit_rate == transport.MIN_BITRATE
+    encoder.target_bitrate = 2_345_678
+    encoder.encode(picture(5))
     second = encoder.codec
-    encoder.encode(picture(5, width=160))
+    encoder.encode(picture(6))
+    assert encoder.codec is second
+    encoder.encode(picture(7, width=160))
     assert encoder.codec is not second
 
 
