@@ -42,7 +42,7 @@ class PoseTracker:
     """
 
     def __init__(
-        self, threads: int = 1, detector: Finds | None = None, landmarker: Reads | None = None
+        self, threads: int = 2, detector: Finds | None = None, landmarker: Reads | None = None
     ) -> None:
         self._detector = detector or Detector(open_model("pose_detection", threads=threads))
         self._landmarker = landmarker or Landmarker(open_model("pose_landmark", threads=threads))
