@@ -21,6 +21,7 @@ from engines.errors import InputError
 from realtime.clip import ClipReader, ClipWriter
 from realtime.puppeteer import Puppeteer
 from realtime.shelf import Shelf
+from realtime.warmup import warm_up
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,8 +75,13 @@ def run(args: argparse.Namespace) -> int:
         size = parse_size(args.size)
     else:
         size = clip_size if args.placement == "performer" else (512, 512)
-    started, tracked, count = time.perf_counter(), 0, 0
-    with ClipReader(args.input) as clip:
+    transparent = args.background == "none"
+    tracked = count = 0
+    with (
+        ClipReader(args.input) as clip,
+        ClipWriter(args.output, clip.rate, size, alpha=transparent) as out,
+    ):
+        warm_up(avatar, sys.stderr)
         puppeteer = Puppeteer(
             avatar, size, args.background, placement=args.placement, mirror=args.mirror
         )
@@ -83,12 +89,11 @@ def run(args: argparse.Namespace) -> int:
             clip, total=clip.count or None, desc="replay", unit="frame", disable=None,
             file=sys.stderr,
         )  # fmt: skip
-        transparent = args.background == "none"
-        with ClipWriter(args.output, clip.rate, size, alpha=transparent) as out:
-            for frame in frames:
-                out.write(puppeteer.process(frame).image)
-                tracked += puppeteer.tracking
-                count += 1
+        started = time.perf_counter()
+        for frame in frames:
+            out.write(puppeteer.process(frame).image)
+            tracked += puppeteer.tracking
+            count += 1
     seconds = time.perf_counter() - started
     print(f"{args.output}: {count} frames, a person in {tracked}, {count / seconds:.1f} frames/s")
     if tracked == 0:

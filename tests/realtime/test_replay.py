@@ -11,6 +11,7 @@ import pytest
 
 from engines.errors import InputError
 from engines.types import U8
+from realtime import warmup
 from realtime.__main__ import main
 from realtime.clip import ClipReader
 from realtime.puppeteer import Puppeteer
@@ -36,6 +37,15 @@ def frames(path: Path) -> list[U8]:
     """The video's pictures."""
     with ClipReader(path) as clip:
         return [frame.image for frame in clip]
+
+
+def test_a_first_start_says_that_it_compiles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warmup, "SILENT_S", -1.0)
+    clip = write_clip(tmp_path / "in.mp4", performance()[:1])
+    assert replay(clip, tmp_path / "out.mp4") == 0
+    assert "first start: compiling kernels" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rate", [5, 30])
