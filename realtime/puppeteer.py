@@ -15,6 +15,7 @@ from realtime.stats import StageTimes
 
 BACKEND = "CPU: ONNX Runtime, numba"
 SAME_SHAPE = 0.02  # a browser that sends smaller pictures rounds their sides
+LASTING = 5  # frames: who is lost sooner after the neutral was nobody (a hand alone, a coat)
 
 
 class Puppeteer:
@@ -46,6 +47,7 @@ class Puppeteer:
         self._tracker = PoseTracker()
         self._camera = (1, 1)  # width, height px: the neutral's picture
         self._calibrate = True
+        self._followed = 0  # frames with a performer since the neutral
         self.set_avatar(avatar)
 
     def set_avatar(self, avatar: Avatar) -> None:
@@ -81,6 +83,9 @@ class Puppeteer:
         self.tracking = keypoints is not None
         if keypoints is not None:
             keypoints = self._from_neutral(keypoints, frame.image.shape[1], frame.image.shape[0])
+            self._followed += 1
+        elif self._followed < LASTING:
+            self._calibrate = True
         with self.times.stage("solve"):
             pose = self._solver.solve(keypoints, frame.captured_s)
         with self.times.stage("render"):
@@ -104,7 +109,7 @@ class Puppeteer:
         if not self._calibrate and abs(shape - 1) <= SAME_SHAPE:
             same = width == self._camera[0]
             return keypoints if same else scaled(keypoints, self._camera[0] / width)
-        self._camera, self._calibrate = (width, height), False
+        self._camera, self._calibrate, self._followed = (width, height), False, 0
         self._solver.calibrate(keypoints)
         if self._placement == "performer":
             self._stand_at_performer(width)

@@ -17,11 +17,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from engines.errors import InputError
+from engines.errors import InputError, NoPersonError
 from realtime.clip import ClipReader, ClipWriter
 from realtime.puppeteer import Puppeteer
 from realtime.shelf import Shelf
 from realtime.warmup import warm_up
+
+ONE_IN = 20  # of so many frames one must show a person
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,10 +96,15 @@ def run(args: argparse.Namespace) -> int:
             out.write(puppeteer.process(frame).image)
             tracked += puppeteer.tracking
             count += 1
+        if ONE_IN * tracked < count:
+            raise NoPersonError(
+                f"{args.input.name} shows a person in {tracked} of {count} frames, "
+                f"wanted one in {ONE_IN}",
+                "give a clip of one person, head and shoulders at least, or cut it to where they "
+                "are seen",
+            )
     seconds = time.perf_counter() - started
     print(f"{args.output}: {count} frames, a person in {tracked}, {count / seconds:.1f} frames/s")
-    if tracked == 0:
-        print("nobody was found in the clip: the avatar stands as in its photo", file=sys.stderr)
     if transparent and not out.alpha:
         print("note: this format has no transparency; write to .webm to keep it", file=sys.stderr)
     if args.json:

@@ -14,7 +14,7 @@ from engines.render import Renderer, View
 from engines.types import U8, Keypoints
 from realtime import puppeteer as module
 from realtime.metrics import psnr
-from realtime.puppeteer import Puppeteer
+from realtime.puppeteer import LASTING, Puppeteer
 from tests.realtime.sample import NOBODY, bundled, frame_of, performance
 
 SIZE = (96, 128)  # the photo's proportions
@@ -153,6 +153,25 @@ def test_mirroring_makes_the_next_frame_the_neutral(tracker: Scripted) -> None:
     tracker.sees = moved(bundled().keypoints, [15], (80, -80))
     puppeteer.set_mirror(True)
     assert likeness(shown(puppeteer, camera, 1), puppeteer.still()) > 40
+
+
+def test_who_is_lost_at_once_does_not_become_the_neutral(tracker: Scripted) -> None:
+    """A hand alone passes for a person for a frame."""
+    puppeteer = Puppeteer(bundled(), SIZE)
+    camera = np.zeros((1024, 768, 3), np.uint8)
+    tracker.sees = scaled(moved(bundled().keypoints, [13, 15], (90, -90)), 0.3)
+    puppeteer.process(frame_of(camera, 0))
+    tracker.sees = None
+    puppeteer.process(frame_of(camera, 1))
+    for i in range(2, 2 + LASTING):
+        tracker.sees = moved(bundled().keypoints, [13, 15], (30, 30))
+        assert likeness(shown(puppeteer, camera, i), puppeteer.still()) > 40
+    tracker.sees = None  # a short loss later on changes nothing
+    puppeteer.process(frame_of(camera, 10))
+    tracker.sees = moved(bundled().keypoints, list(range(33)), (80, 0))
+    for i in range(11, 25):
+        out = shown(puppeteer, camera, i)
+    assert likeness(out, puppeteer.still()) < 30
 
 
 def test_calibration_makes_the_next_frame_the_neutral(tracker: Scripted) -> None:

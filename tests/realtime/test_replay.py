@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import av
@@ -17,6 +18,10 @@ from realtime.clip import ClipReader
 from realtime.puppeteer import Puppeteer
 from realtime.replay import parse_size
 from tests.realtime.sample import NOBODY, bundled, performance, write_clip
+
+HERE = Path(__file__).parents[2]
+DATA = Path(os.environ.get("PUPPETCAM_DATA", HERE.parent / "shared" / "data"))
+HAND = DATA / "driving" / "hand_asl_closeup.mp4"
 
 
 def replay(clip: Path, output: Path, *more: str) -> int:
@@ -77,13 +82,28 @@ def test_a_clip_that_shows_nobody_for_a_while_and_at_first(
     assert len(frames(tmp_path / "out.mp4")) == 10
 
 
-def test_a_clip_that_shows_nobody_says_so(
+def test_a_clip_that_hardly_shows_anybody_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert replay(write_clip(tmp_path / "in.mp4", [NOBODY] * 3), tmp_path / "out.mp4") == 0
-    printed = capsys.readouterr()
-    assert "nobody was found" in printed.err
-    assert json.loads(printed.out.splitlines()[-1])["tracked"] == 0
+    for pictures, found in (
+        ([NOBODY] * 3, "in 0 of 3 frames"),
+        ([performance()[0]] + [NOBODY] * 29, "in 1 of 30 frames"),
+    ):
+        clip = write_clip(tmp_path / "in.mp4", pictures)
+        assert replay(clip, tmp_path / "out.mp4") == 3
+        printed = capsys.readouterr()
+        assert f"in.mp4 shows a person {found}" in printed.err
+        assert "head and shoulders" in json.loads(printed.out.splitlines()[-1])["hint"]
+        assert list(tmp_path.iterdir()) == [clip]
+
+
+@pytest.mark.skipif(not HAND.is_file(), reason="no test clips: set PUPPETCAM_DATA to their folder")
+def test_a_hand_alone_is_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with ClipReader(HAND) as clip:
+        pictures = [frame.image for frame in clip if 130 <= frame.index < 160]
+    clip_of_hand = write_clip(tmp_path / "in.mp4", pictures, 30)
+    assert replay(clip_of_hand, tmp_path / "out.mp4") == 3
+    assert "shows a person in" in capsys.readouterr().err
 
 
 def test_webm_without_background_keeps_the_transparency(
