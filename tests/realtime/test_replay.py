@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -104,6 +105,38 @@ def test_a_hand_alone_is_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[st
     clip_of_hand = write_clip(tmp_path / "in.mp4", pictures, 30)
     assert replay(clip_of_hand, tmp_path / "out.mp4") == 3
     assert "shows a person in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [(120, 160), (80, 60), (240, 180)])
+def test_a_clip_that_changes_its_size_midway(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], size: tuple[int, int]
+) -> None:
+    """Two streams one after the other, as a phone that is turned or a short connection make."""
+    before = list(performance()[:6])
+    after = [np.asarray(cv2.resize(p, size), np.uint8) for p in performance()[6:12]]
+    if size[0] < size[1]:  # turned, not squeezed: the person keeps their shape
+        after = [np.asarray(cv2.resize(p[:, 35:125], size), np.uint8) for p in performance()[6:12]]
+    clip = tmp_path / "in.ts"
+    clip.write_bytes(b"".join(stream(tmp_path / "part.ts", part) for part in (before, after)))
+    with ClipReader(clip) as reader:
+        sizes = [frame.image.shape[:2] for frame in reader]
+    assert sizes == [(120, 160)] * 6 + [(size[1], size[0])] * 6
+    for placement in ("photo", "performer"):
+        assert replay(clip, tmp_path / "out.mp4", "--placement", placement) == 0
+        assert result(capsys)["tracked"] == 12
+        assert [p.shape for p in frames(tmp_path / "out.mp4")] == [(128, 96, 3)] * 12
+
+
+def stream(path: Path, pictures: list[U8]) -> bytes:
+    """An MPEG transport stream: such files may simply follow one another."""
+    height, width = pictures[0].shape[:2]
+    with av.open(str(path), "w", format="mpegts") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        for picture in pictures:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(video.encode(None))
+    return path.read_bytes()
 
 
 def test_webm_without_background_keeps_the_transparency(
