@@ -4,7 +4,7 @@
 |---|---|
 | GET /, /NAME | the page and its files |
 | POST /api/offer {sdp, type, role?, session?, avatar?, alpha?} | {sdp, type, session} |
-| GET /api/avatars | [{name, thumbnail, warnings, bundled}] |
+| GET /api/avatars | [{name, thumbnail, warnings, note, bundled}] |
 | GET /api/avatars/NAME/thumbnail | a picture |
 | POST /api/avatars?name=NAME, a photo as the body or as a form's file | 202 {job} |
 | GET /api/jobs/ID | {state, progress, stage, warnings, error, hint, avatar} |
@@ -109,6 +109,7 @@ async def get_avatars(request: web.Request) -> web.Response:
                 "name": card.name,
                 "thumbnail": f"api/avatars/{quote(card.name)}/thumbnail",
                 "warnings": card.warnings,
+                "note": card.note,
                 "bundled": card.bundled,
             }
             for card in cards

@@ -279,6 +279,7 @@ async def test_avatars_and_thumbnails(http: Http) -> None:
         "name": "blue",
         "thumbnail": "api/avatars/blue/thumbnail",
         "warnings": ["arms are crossed"],
+        "note": "",
         "bundled": False,
     }
     picture = await http.get("/" + cards[0]["thumbnail"])

@@ -15,6 +15,7 @@ from realtime.stats import StageTimes
 
 SIZE = 256
 BUNDLED = {"coral": (240, 90, 60), "teal": (20, 150, 140)}
+NOTES = {"teal": "arms held: the photo does not show them"}
 BACKGROUND = (30, 30, 60)
 
 
@@ -77,7 +78,7 @@ class FakeGallery:
 
     def cards(self) -> list[AvatarCard]:
         made = [AvatarCard(p.name, tuple(p.read_text().splitlines())) for p in self._made()]
-        return [*(AvatarCard(name, bundled=True) for name in BUNDLED), *made]
+        return [*(AvatarCard(n, (), True, NOTES.get(n, "")) for n in BUNDLED), *made]
 
     def load(self, name: str) -> Avatar:
         return avatar(name, self._colour(name))
