@@ -11,6 +11,7 @@ from engines.errors import InputError
 from engines.keypoints.tracker import PoseTracker
 from engines.render import Renderer, View
 from engines.types import U8, Avatar, Frame, Keypoints
+from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
 BACKEND = "CPU: ONNX Runtime, numba"
@@ -48,20 +49,32 @@ class Puppeteer:
         self._camera = (1, 1)  # width, height px: the neutral's picture
         self._calibrate = True
         self._followed = 0  # frames with a performer since the neutral
-        self.set_avatar(avatar)
+        self._avatar: Avatar
+        self._renderer: Renderer
+        self._solver: BodySolver
+        self._backdrop: Backdrop
+        self.prepare_avatar(avatar)()
 
-    def set_avatar(self, avatar: Avatar) -> None:
-        """Perform another avatar from the next frame on; the next frame is its neutral."""
+    def prepare_avatar(self, avatar: Avatar) -> Swap:
+        """Another avatar, performed from the swap on; the next frame is its neutral."""
         renderer = Renderer(avatar, self._size, self._view)
         backdrop = Backdrop(avatar, self._size, renderer.view, self._background)
-        self._avatar, self._renderer, self._backdrop = avatar, renderer, backdrop
-        self._solver = BodySolver(avatar.body, avatar.reference, avatar.seen)
-        self._calibrate = True
+        solver = BodySolver(avatar.body, avatar.reference, avatar.seen)
 
-    def set_background(self, spec: str) -> None:
-        """Change what lies behind; InputError if there is no such background."""
-        self._backdrop = Backdrop(self._avatar, self._size, self._renderer.view, spec)
-        self._background = spec
+        def swap() -> None:
+            self._avatar, self._renderer, self._backdrop = avatar, renderer, backdrop
+            self._solver, self._calibrate = solver, True
+
+        return swap
+
+    def prepare_background(self, spec: str) -> Swap:
+        """Something else behind; InputError if there is no such background."""
+        backdrop = Backdrop(self._avatar, self._size, self._renderer.view, spec)
+
+        def swap() -> None:
+            self._backdrop, self._background = backdrop, spec
+
+        return swap
 
     def set_mirror(self, on: bool) -> None:
         """Move like the performer's mirror image; the next frame is the neutral again."""

@@ -237,16 +237,16 @@ def test_real_frames_may_change_their_size_midway() -> None:
 def test_the_background_can_be_changed_and_a_bad_one_changes_nothing() -> None:
     puppeteer = Puppeteer(bundled(), SIZE)
     with_photo = puppeteer.still()
-    puppeteer.set_background("#10f020")
+    puppeteer.prepare_background("#10f020")()
     assert puppeteer.still()[2, 2].tolist() == [0x10, 0xF0, 0x20, 255]
     with pytest.raises(InputError, match="no file"):
-        puppeteer.set_background("beach")
+        puppeteer.prepare_background("beach")
     assert puppeteer.still()[2, 2].tolist() == [0x10, 0xF0, 0x20, 255]
-    puppeteer.set_background("none")
+    puppeteer.prepare_background("none")()
     clear = puppeteer.still()
     assert clear[2, 2, 3] == 0
     assert clear[:, :, 3].max() == 255
-    puppeteer.set_background("photo")
+    puppeteer.prepare_background("photo")()
     np.testing.assert_array_equal(puppeteer.still(), with_photo)
 
 
@@ -254,7 +254,7 @@ def test_another_avatar_takes_the_next_frame_as_its_neutral() -> None:
     puppeteer = Puppeteer(bundled(), SIZE, "#404040")
     for i, picture in enumerate(performance()[:4]):
         puppeteer.process(frame_of(picture, i))
-    puppeteer.set_avatar(bundled("tom"))
+    puppeteer.prepare_avatar(bundled("tom"))()
     tom = Puppeteer(bundled("tom"), SIZE, "#404040").still()
     np.testing.assert_array_equal(puppeteer.still(), tom)
     assert likeness(shown(puppeteer, performance()[15], 4), tom) > 40

@@ -11,6 +11,7 @@ import numpy as np
 from engines.errors import NoPersonError
 from engines.types import U8, Avatar, BodyMesh, Camera, Frame, Keypoints, Pose
 from realtime.gallery import AvatarCard, MissingError, Progress
+from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
 SIZE = 256
@@ -127,11 +128,11 @@ class FakePuppet:
     def calibrate(self) -> None:
         self.calibrations += 1
 
-    def set_avatar(self, avatar: Avatar) -> None:
-        self._avatar = avatar
+    def prepare_avatar(self, avatar: Avatar) -> Swap:
+        return lambda: setattr(self, "_avatar", avatar)
 
-    def set_background(self, spec: str) -> None:
-        self._background = spec
+    def prepare_background(self, spec: str) -> Swap:
+        return lambda: setattr(self, "_background", spec)
 
     def set_mirror(self, on: bool) -> None:
         pass
