@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import secrets
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +24,7 @@ from realtime.gallery import Enroller, MissingError
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 120.0
+STOP_S = 2.0  # that an enrolment has to tidy up once it is told to end
 KEPT = 32  # jobs that can still be asked for
 
 
@@ -119,6 +121,8 @@ class Enrolments:
             )
         finally:
             if child.pid is not None:
+                child.terminate()
+                await loop.run_in_executor(None, child.join, STOP_S)
                 child.kill()
                 await loop.run_in_executor(None, child.join)
                 child.close()
@@ -163,6 +167,7 @@ def _listen(
 def _enroll(pipe: Connection, enroll: Enroller, photo: Path, name: str) -> None:
     """The process: enrol and say how it goes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's; it ends us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was half written is removed
     process = psutil.Process()  # live frames come first
     process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 10)
     try:

@@ -172,14 +172,23 @@ class FakeGallery:
 
 
 def fake_enroll(photo: Path, name: str, progress: Progress) -> list[str]:
-    """Looks at the first byte: n: no person; x: crash; s: slow; anything else: done."""
+    """Looks at the first byte: n: no person; x: crash; s: slow; anything else: done.
+
+    A slow one keeps a file "half" beside the photo while it lasts.
+    """
     kind = photo.read_bytes()[:1]
     progress(0.5, "Looking for a person")
     if kind == b"n":
         raise NoPersonError("There is no person in the photo.", "Choose another photo.")
     if kind == b"x":
         sys.exit(3)
-    time.sleep(30.0 if kind == b"s" else 0.0)
+    if kind == b"s":
+        half = photo.with_name("half")
+        half.touch()
+        try:
+            time.sleep(30.0)
+        finally:
+            half.unlink()
     return [f"{name}: arms are crossed"]
 
 
