@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
@@ -106,7 +107,7 @@ class Enrolments:
         events: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(None, child.start)
+            await loop.run_in_executor(None, _start, child)
             theirs.close()
             threading.Thread(
                 target=_listen, args=(ours, loop, events), name="enroll", daemon=True
@@ -145,6 +146,19 @@ def follow(job: Job, kind: str, value: Any, name: str) -> Job:
     return failed(job, *value)
 
 
+def _start(child: multiprocessing.process.BaseProcess) -> None:
+    """Thread: start the process deaf to Ctrl-C, which a terminal sends to it too."""
+    if sys.platform == "win32":
+        child.start()
+        return
+    resource_tracker.ensure_running()  # with the process, it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _listen(
     pipe: Connection,
     loop: asyncio.AbstractEventLoop,
@@ -166,7 +180,7 @@ def _listen(
 
 def _enroll(pipe: Connection, enroll: Enroller, photo: Path, name: str) -> None:
     """The process: enrol and say how it goes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's; it ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was half written is removed
     process = psutil.Process()  # live frames come first
     process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 10)
