@@ -1,4 +1,4 @@
-"""The CUDA kernels: their sources, and the device that runs them. Importing loads nothing of CUDA."""
+"""The CUDA kernels: their sources, and the device that runs them. CuPy loads with the device."""
 
 from __future__ import annotations
 
@@ -63,7 +63,10 @@ class Device(Protocol):
         """Copy an array to ``staging`` memory of the same size; done after ``wait``."""
 
     def launch(self, kernel: str, threads: tuple[int, ...], *arguments: Any) -> None:
-        """Run a kernel in at least ``threads`` (x[, y]); int and float are 32 bits wide."""
+        """Run a kernel in at least ``threads`` (x[, y]), not at all in none.
+
+        An int or float is 32 bits wide.
+        """
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """Everything ``work`` would do on the device, to be done at each call of what is returned.
@@ -166,6 +169,8 @@ class CudaDevice:
 
     def launch(self, kernel: str, threads: tuple[int, ...], *arguments: Any) -> None:
         """See ``Device``."""
+        if 0 in threads:
+            return
         blocks, block = grid(threads)
         with self._failures(), self._stream:
             self._kernels[kernel](blocks, block, tuple(argument(value) for value in arguments))
