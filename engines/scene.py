@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.render import Renderer
+from engines.sheet import Skin, Texture
 from engines.types import F32, I32
 
 FINE = 2  # rasters of inferred skin are twice as fine as the picture
@@ -44,7 +45,7 @@ class Scene:
     def of(renderer: Renderer) -> Scene:
         """The scene that ``renderer`` draws."""
         textures, skins = list(renderer.textures.values()), list(renderer.skins.values())
-        drawn = [*textures, *skins]
+        drawn: list[Texture | Skin] = [*textures, *skins]
         bindings = [sheet.binding for sheet in drawn] + [skin.covers for skin in skins]
         lengths = np.array([len(binding.points) for binding in bindings], np.int64)
         first_point = np.cumsum(lengths) - lengths

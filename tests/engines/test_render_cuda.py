@@ -28,15 +28,13 @@ def twins(figure: Avatar, device: Device, spec: str) -> tuple[Renderer, Backdrop
 
 
 def poses(figure: Avatar) -> list[Pose]:
-    """An arm that waves and passes behind the chest, then the whole figure out of the picture."""
-    arm = figure.body.bone("upperarm01.L")
-    waves = [
-        turned(figure.reference, arm, [tip, 0, -a]) for tip, a in ((0, 0.3), (0.9, 1.2), (0, 2.5))
-    ]
+    """An arm that waves and passes behind the chest, then the whole figure lies down."""
+    pose, bone = figure.reference, figure.body.bone
+    waves = ([0, 0, -0.3], [0.9, 0, -1.2], [0, 0, -2.5])
     return [
-        figure.reference,
-        *waves,
-        turned(figure.reference, figure.body.bone("root"), [0, 0, 1.5]),
+        pose,
+        *(turned(pose, bone("upperarm01.L"), wave) for wave in waves),
+        turned(pose, bone("root"), [0, 0, 1.5]),
     ]
 
 

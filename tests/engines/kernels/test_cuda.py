@@ -199,8 +199,10 @@ def test_raster_fills_the_picture_with_a_huge_triangle_behind_the_camera(device:
     start = np.full(24 * 40, EMPTY, np.uint64)
     keys = device.array(start)
     device.launch(
-        "raster", (32,), 1, device.array(padded(points)), device.array(np.array([[0, 1, 2, 0]], np.int32)),
-        device.array(sheet_rows((0, 1, 0, 0, 0, 0))), device.array(np.array([[0, 0, 40, 24]], np.int32)), 40, keys,
+        "raster", (32,), 1, device.array(padded(points)),
+        device.array(np.array([[0, 1, 2, 0]], np.int32)),
+        device.array(sheet_rows((0, 1, 0, 0, 0, 0))),
+        device.array(np.array([[0, 0, 40, 24]], np.int32)), 40, keys,
     )  # fmt: skip
     result = got(device, keys, start)
     assert (result & np.uint64(0xFFFFFFFF) == 0).all()
@@ -221,7 +223,7 @@ def test_paint_lays_what_lay_texture_and_lay_colours_lay(device: Device) -> None
     flows = [np.zeros((60, 8), np.float32) for _ in textures]
     shade = np.zeros((60, 14), np.float32)
     person: F32 = np.zeros((height, width, 4), np.float32)
-    for mesh, texture, at, flow in zip((first, second), textures, xy, flows, strict=True):
+    for mesh, at, flow in zip((first, second), xy, flows, strict=True):
         planes(mesh.points, mesh.faces, at.astype(np.float32), flow)
     planes(skinned.points, skinned.faces, colours, shade)
     lay_texture(flows[1], textures[1], second.face, second.box, person)
