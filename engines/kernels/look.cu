@@ -8,13 +8,14 @@ struct Camera {
     int luma_stride, chroma_stride, step, width, height;
     __device__ int3 rgb(int x, int y) const {
         int chroma = (y >> 1) * chroma_stride + (x >> 1) * step;
-        float l = 1.16438356f * (float)(luma[y * luma_stride + x] - 16);
-        float b = (float)(blue[chroma] - 128), r = (float)(red[chroma] - 128);
+        // The arithmetic of swscale on x86, through which the CPU's frames come: to the level.
+        int l = (luma[y * luma_stride + x] - 16) * 8 * 9539 >> 16;
+        int b = (blue[chroma] - 128) * 8, r = (red[chroma] - 128) * 8;
         return make_int3(
-            level(l + 1.59602678f * r), level(l - 0.39176229f * b - 0.81296765f * r),
-            level(l + 2.01723214f * b));
+            level(l + (r * 13075 >> 16)), level(l + (b * -3209 >> 16) + (r * -6660 >> 16)),
+            level(l + (b * 16525 >> 16)));
     }
-    static __device__ int level(float value) { return (int)rintf(clamped(value, 0, 255)); }
+    static __device__ int level(int value) { return min(max(value, 0), 255); }
 };
 
 // matrix: f64 (6), from px of the square to px of the frame, whole numbers at pixel centres;
