@@ -19,12 +19,14 @@ class Backdrop:
 
     ``photo``, ``blur``, ``none`` (transparent), ``#rrggbb``, or the path of a picture, which is
     scaled to cover the output. Raises InputError for anything else.
+
+    picture: u8 (H, W, 4) opaque, None where transparent.
     """
 
     def __init__(self, avatar: Avatar, size: tuple[int, int], view: View, spec: str) -> None:
         self.spec = spec
         picture = _picture(avatar, size, view, spec)
-        self._picture = None if picture is None else _opaque(picture)
+        self.picture = None if picture is None else _opaque(picture)
         self._out: U8 = np.zeros((size[1], size[0], 4), np.uint8)
 
     def under(self, person: F32) -> U8:
@@ -32,10 +34,10 @@ class Backdrop:
 
         person: f32 (H, W, 4) premultiplied RGBA 0..255.
         """
-        if self._picture is None:
+        if self.picture is None:
             straighten(person, self._out)
         else:
-            composite(person, self._picture, self._out)
+            composite(person, self.picture, self._out)
         return self._out
 
 

@@ -22,7 +22,7 @@ ARMS = ("arm.L", "arm.R")
 _LEGS = ("leg.L", "leg.R")
 # How far (m) inferred skin is from what hid it in the photo when it begins to show, and when it
 # shows wholly.
-_HIDDEN_M, _SHOWN_M = np.float32(0.02), np.float32(0.07)
+HIDDEN_M, SHOWN_M = np.float32(0.02), np.float32(0.07)
 _NO_TEXTURE: F32 = np.zeros((1, 1, 4), np.float32)
 
 HEADROOM, TALLEST = 0.1, 0.84  # of the output's height: above the head; head to foot
@@ -71,6 +71,21 @@ def _fitted(side: int, drawn: float, wish: float) -> float:
     return float(np.clip(wish, side - drawn, 0)) if drawn >= side else wish
 
 
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """What one pose does to an avatar's points, and the names of what is drawn, back to front.
+
+    maps: f32 (J, 3, 4), from the photo's pose, m; turn: f32 (J, 4) and rest: f32 (J, 3, 3), see
+    ``kernels.turns``; view: f32 (3,), scale px/m, tx px, ty px.
+    """
+
+    maps: F32
+    turn: F32
+    rest: F32
+    view: F32
+    order: list[str]
+
+
 class Renderer:
     """Draws one avatar at one output size (width, height) through one view.
 
@@ -90,8 +105,8 @@ class Renderer:
         self._local: F32 = np.tile(np.array([1, 0, 0, 0], np.float32), (joints, 1))
         self._turn: F32 = np.empty((joints, 4), np.float32)
         self._rest: F32 = np.empty((joints, 3, 3), np.float32)
-        self._skins = reference.skins()
-        self._textures = {
+        self.skins = reference.skins()
+        self.textures = {
             layer.name: reference.texture(layer, self.view.scale) for layer in avatar.layers
         }
         width, height = size
@@ -99,16 +114,31 @@ class Renderer:
         self._box: I32 = np.zeros(4, np.int32)
         self._depth: F32 = np.empty((height, width), np.float32)
         self._face: I32 = np.empty((height, width), np.int32)
-        fine = (2 * height, 2 * width) if self._skins else (0, 0)
+        fine = (2 * height, 2 * width) if self.skins else (0, 0)
         self._fine_depth: F32 = np.empty(fine, np.float32)
         self._fine_face: I32 = np.empty(fine, np.int32)
-        self._trunk, self._arms, self._behind = _stacked(list(self._textures), list(self._skins))
+        self._trunk, self._arms, self._behind = _stacked(list(self.textures), list(self.skins))
 
     def render(self, pose: Pose) -> F32:
         """The person, f32 (H, W, 4) premultiplied RGBA 0..255. The buffer is the renderer's own
 
-        and the next call reuses it. Raises ValueError if the pose holds anything that is not a
-        finite number, or a stretch that is not above zero.
+        and the next call reuses it. Raises ValueError as ``stance`` does.
+        """
+        stance = self.stance(pose)
+        moved, view = stance.maps, stance.view
+        self._person.fill(0)
+        for name in stance.order:
+            if name in self.skins:
+                self._draw_skin(self.skins[name], moved, view)
+            if name in self.textures:
+                self._draw_texture(self.textures[name], moved, view)
+        return self._person
+
+    def stance(self, pose: Pose) -> Stance:
+        """Where a pose takes the avatar; it stands near the last one: call it once per frame.
+
+        Raises ValueError if the pose holds anything that is not a finite number, or a stretch that
+        is not above zero.
         """
         camera = self.view.camera(pose.camera)
         view = np.array([camera.scale, camera.tx, camera.ty], np.float32)
@@ -119,13 +149,7 @@ class Renderer:
         forward(self.avatar.body, pose, self._maps)
         moved = relative(self._maps, self._undo)
         turns(moved, self._parents, self._local, self._turn, self._rest)
-        self._person.fill(0)
-        for name in self._order():
-            if name in self._skins:
-                self._draw_skin(self._skins[name], moved, view)
-            if name in self._textures:
-                self._draw_texture(self._textures[name], moved, view)
-        return self._person
+        return Stance(moved, self._turn, self._rest, view, self._order())
 
     def _place(self, binding: Binding, moved: F32, view: F32) -> None:
         skin(
@@ -158,7 +182,7 @@ class Renderer:
             metre = fine[0]
             fade(
                 sheet.colours, placed, covered, sheet.covers.placed,
-                _HIDDEN_M * metre, _SHOWN_M * metre, sheet.shown,
+                HIDDEN_M * metre, SHOWN_M * metre, sheet.shown,
             )  # fmt: skip
         planes(placed, sheet.faces, sheet.shown, sheet.plane)
         lay_colours(sheet.plane, face, box, self._person)

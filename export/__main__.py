@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from engines.errors import PuppetcamError
-from export import avatars, body, keypoints_command, people
+from export import avatars, body, cubins, keypoints_command, people
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -15,6 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     avatars.add_parser(commands)
     body.add_parser(commands)
+    cubins.add_parser(commands)
     keypoints_command.add_parser(commands)
     people.add_parser(commands)
     arguments = parser.parse_args(argv)

@@ -1,0 +1,28 @@
+"""The devices that CUDA kernels run on in tests: the CPU, and a card where there is one."""
+
+from __future__ import annotations
+
+import ctypes
+
+import pytest
+
+from engines.errors import DeviceError
+from engines.kernels.cuda import CudaDevice, Device
+from tests.engines.kernels.host import HostDevice, compile_kernels, compiler
+
+
+@pytest.fixture(scope="session")
+def kernels_on_host(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    if compiler() is None:
+        pytest.skip("no g++: apt-get install g++ lets the CUDA kernels be tested on the CPU")
+    return compile_kernels(tmp_path_factory.mktemp("kernels"))
+
+
+@pytest.fixture(params=["host", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> Device:
+    if request.param == "host":
+        return HostDevice(request.getfixturevalue("kernels_on_host"))
+    try:
+        return CudaDevice()
+    except DeviceError as error:
+        pytest.skip(f"no card: {error.message}")

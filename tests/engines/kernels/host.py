@@ -1,0 +1,87 @@
+"""The CUDA kernels compiled for the CPU: proves what they compute on machines without a card."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.kernels.cuda import argument, grid, names, source
+
+HEADER = Path(__file__).parent / "cuda_on_host.h"
+
+
+def compile_kernels(folder: Path) -> ctypes.CDLL:
+    """The very sources that NVRTC compiles, through a C++ compiler."""
+    code, library = folder / "kernels.cpp", folder / "kernels.so"
+    launchers = "".join(f"LAUNCHER({name})\n" for name in names())
+    code.write_text(f'#include "{HEADER}"\n{source()}{launchers}', "utf-8")
+    subprocess.run(
+        ["g++", "-std=c++17", "-O2", "-shared", "-fPIC", "-w", str(code), "-o", str(library)],
+        check=True,
+    )
+    return ctypes.CDLL(str(library))
+
+
+def compiler() -> str | None:
+    """The C++ compiler, None where there is none."""
+    return shutil.which("g++")
+
+
+class HostDevice:
+    """``engines.kernels.cuda.Device`` on the CPU: arrays are NumPy's, threads run one by one."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+
+    def array(self, host: NDArray[Any]) -> Any:
+        array = np.array(host, order="C")
+        # A card's memory is aligned to 256 bytes; the vector types need 16.
+        room = np.empty(array.nbytes + 256, np.uint8)
+        start = -room.ctypes.data % 256
+        aligned = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+        aligned[...] = array
+        return aligned
+
+    def staging(self, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
+        return np.zeros(shape, dtype)
+
+    def upload(self, host: NDArray[Any], array: Any) -> None:
+        assert host.nbytes == array.nbytes
+        ctypes.memmove(array.ctypes.data, host.ctypes.data, host.nbytes)
+
+    def download(self, array: Any, host: NDArray[Any]) -> None:
+        assert host.nbytes == array.nbytes
+        ctypes.memmove(host.ctypes.data, array.ctypes.data, host.nbytes)
+
+    def launch(self, kernel: str, threads: tuple[int, ...], *arguments: Any) -> None:
+        if 0 in threads:
+            return
+        blocks, block = grid(threads)
+        values = [_value(argument(given)) for given in arguments]
+        pointers = (ctypes.c_void_p * len(values))(
+            *(ctypes.cast(ctypes.pointer(value), ctypes.c_void_p) for value in values)
+        )
+        pair = ctypes.c_uint * 2
+        getattr(self._library, f"launch_{kernel}")(pair(*blocks), pair(*block), pointers)
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        return work
+
+    def wait(self) -> None:
+        pass
+
+
+def _value(given: Any) -> Any:
+    if isinstance(given, np.int32):
+        return ctypes.c_int32(int(given))
+    if isinstance(given, np.float32):
+        return ctypes.c_float(float(given))
+    assert isinstance(given, np.ndarray)
+    return ctypes.c_void_p(given.ctypes.data)
