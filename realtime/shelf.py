@@ -47,8 +47,7 @@ def held(seen: NDArray[np.bool_]) -> str:
     left, right = (not seen[arm[1]] for arm in (ARMS["L"], ARMS["R"]))
     if not left and not right:
         return ""
-    which = "arms" if left and right else f"{'left' if left else 'right'} arm"
-    return f"{which} held: the photo does not show {'them' if left and right else 'it'}"
+    return ("arms" if left and right else "left arm" if left else "right arm") + " held"
 
 
 class Shelf:

@@ -16,7 +16,7 @@ from realtime.stats import StageTimes
 
 SIZE = 256
 BUNDLED = {"coral": (240, 90, 60), "teal": (20, 150, 140)}
-NOTES = {"teal": "arms held: the photo does not show them"}
+NOTES = {"teal": "arms held"}
 BACKGROUND = (30, 30, 60)
 
 
