@@ -13,21 +13,18 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.blazepose import ARMS, HIPS, KNEES, LEGS, SHOULDERS, Arm, Leg, Pair, middle
 from engines.body.filter import smoothing
 from engines.body.head import HEAD_POINTS, head_turn
 from engines.body.kinematics import bone_turns, forward, transform
 from engines.body.limb import aim, carried, length, place, turn_of
 from engines.body.motion import Motion, MotionFilter
-from engines.body.neutral import HIPS, KNEES, SHOULDERS, Neutral, calibrate, middle
+from engines.body.neutral import Neutral, calibrate
 from engines.body.rotation import F64, about, part, swing, vector_of
 from engines.types import F32, BodyMesh, Keypoints, Pose
 
 SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
 NECK = ("neck01", "neck02", "neck03")
-# side -> shoulder, elbow, wrist, index, little finger
-ARMS = {"L": (11, 13, 15, 19, 17), "R": (12, 14, 16, 20, 18)}
-# side -> hip, knee, ankle, heel, toe
-LEGS = {"L": (23, 25, 27, 29, 31), "R": (24, 26, 28, 30, 32)}
 # Limits. Angles in radians: a photo has no other side, so nothing turns far out of it.
 HEAD_LIMIT = np.array([0.45, 0.7, 0.6])  # pitch, yaw, roll
 HEAD_STIFFNESS = np.array([0.10, 0.06, 0.01])  # per squared head width: hold of each axis
@@ -112,15 +109,15 @@ class BodySolver:
         state.place_trunk()
         self._head = state.place_head(self._head)
         for side, arm in ARMS.items():
-            state.place_shoulder(side, arm[0])
+            state.place_shoulder(side, arm.shoulder)
         state.refresh()
         for side, arm in ARMS.items():
-            state.place_arm(side, arm, self._weight(f"arm.{side}", motion, arm[1:3], dt))
+            state.place_arm(side, arm, self._weight(f"arm.{side}", motion, arm.elbow, dt))
         for side, leg in LEGS.items():
-            state.place_leg(side, leg, self._weight(f"leg.{side}", motion, leg[1:3], dt))
+            state.place_leg(side, leg, self._weight(f"leg.{side}", motion, leg.knee, dt))
         return state.pose()
 
-    def _middle(self, pair: tuple[int, int]) -> F64:
+    def _middle(self, pair: Pair) -> F64:
         return np.asarray(middle(self._points, pair), np.float64)
 
     def _anchor(self, offset: F64, motion: Motion, dt: float) -> F64:
@@ -137,11 +134,11 @@ class BodySolver:
         self._hip_follow = kept
         return np.asarray(seen * middle(offset, HIPS) + (1 - seen) * kept)
 
-    def _weight(self, limb: str, motion: Motion, joints: tuple[int, ...], dt: float) -> float:
+    def _weight(self, limb: str, motion: Motion, hinge: int, dt: float) -> float:
         """How far a limb follows what is seen of it (1) or rests as in the photo (0), eased."""
-        if not self._seen[joints[0]]:
+        if not self._seen[hinge]:
             return 0.0
-        seen = _ramp(float(motion.conf[joints[0]]), 0.25, 0.6) * motion.presence
+        seen = _ramp(float(motion.conf[hinge]), 0.25, 0.6) * motion.presence
         rate = dt / (0.12 if seen > self._limb_weight[limb] else 0.35)
         self._limb_weight[limb] += min(1.0, rate) * (seen - self._limb_weight[limb])
         return self._limb_weight[limb]
@@ -240,7 +237,7 @@ class _Frame:
         self.leash = (self.root[:2] - s.reference.root[:2] - moved) * self.scale
         self.refresh()
 
-    def _error(self, pair: tuple[int, int], move: NDArray[np.floating]) -> F64:
+    def _error(self, pair: Pair, move: NDArray[np.floating]) -> F64:
         """How far the middle of a pair is from where it should be, px."""
         want = self.s._middle(pair)[:2] + move
         return np.asarray(want - self.at(np.array(pair))[:, :2].mean(0))
@@ -323,9 +320,9 @@ class _Frame:
 
     # -- limbs ---------------------------------------------------------------------------------
 
-    def place_arm(self, side: str, arm: tuple[int, ...], weight: float) -> None:
+    def place_arm(self, side: str, arm: Arm, weight: float) -> None:
         """Upper arm, forearm, hand."""
-        shoulder, elbow, wrist, index, little = arm
+        shoulder, elbow, wrist, little, index, _ = arm
         trunk = self.relative("spine01")
         upper = self._segment(shoulder, elbow, trunk, weight)
         self._aim((f"upperarm01.{side}", f"upperarm02.{side}"), shoulder, elbow, upper)
@@ -335,7 +332,7 @@ class _Frame:
         self._aim((f"lowerarm01.{side}", f"lowerarm02.{side}"), elbow, wrist, lower)
         self._place_hand(side, wrist, (index, little), hand_weight)
 
-    def place_leg(self, side: str, leg: tuple[int, ...], weight: float) -> None:
+    def place_leg(self, side: str, leg: Leg, weight: float) -> None:
         """Thigh, shank, foot."""
         hip, knee, ankle, _, toe = leg
         upper = self._segment(hip, knee, self.relative("root"), weight)
