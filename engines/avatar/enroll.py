@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -23,9 +22,7 @@ from engines.body.fit import fit
 from engines.body.mesh import load_body
 from engines.errors import NoPersonError
 from engines.keypoints.people import find_people
-from engines.types import F32, Avatar
-
-Progress = Callable[[str, float], None]
+from engines.types import F32, Avatar, Progress
 
 
 def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
