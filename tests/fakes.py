@@ -25,7 +25,7 @@ from engines.types import (
     Pose,
     Progress,
 )
-from realtime import serve
+from realtime import log, serve
 from realtime.gallery import AvatarCard, MissingError
 from realtime.hub import Backstage
 from realtime.puppet import Swap
@@ -206,6 +206,7 @@ def fake_backstage(size: int = SIZE, made: list[FakePuppet] | None = None) -> Ba
 
 
 if __name__ == "__main__":
+    log.configure()
     parser = argparse.ArgumentParser()
     serve.add_arguments(parser)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from engines.body.mesh import load_body
 from engines.errors import NoPersonError
 from engines.keypoints.people import find_people
 from engines.types import F32, Avatar, Progress
+from engines.version import version
 
 
 def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
@@ -73,7 +73,7 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
         provenance={
             "source": photo.name,
             "source_sha256": photo.digest,
-            "tool": f"puppetcam {_version()}",
+            "tool": f"puppetcam {version()}",
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "fit_error_px": round(float(fitted.error_px), 2),
             "size": [image.shape[1], image.shape[0]],
@@ -121,10 +121,3 @@ def _crossed(xy: F32) -> bool:
     left, right = ((xy[i] - middle(xy, SHOULDERS)) @ across for i in WRISTS)
     reach = 0.1 * float(across @ across)
     return bool(left < -reach and right > reach) or bool(left < -3 * reach or right > 3 * reach)
-
-
-def _version() -> str:
-    try:
-        return version("puppetcam")
-    except PackageNotFoundError:
-        return "0"
