@@ -19,11 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import av
-from av.error import FFmpegError
-
 from engines.errors import PuppetcamError
-from realtime.bench_browser import find_chromium
+from realtime.chromium import find_chromium
 
 LIBRARIES = ("numpy", "numba", "opencv-python-headless", "onnxruntime", "av", "aiortc", "aiohttp")
 
@@ -59,6 +56,9 @@ def libraries_found() -> Iterator[Finding]:
 
 def codecs_found() -> Iterator[Finding]:
     """Video encoders, proven by opening them."""
+    import av
+    from av.error import FFmpegError
+
     for codec, use, needed in (
         ("libx264", "H264, the first choice", False),
         ("libvpx", "VP8, the fallback", True),
@@ -147,13 +147,22 @@ PARTS = (
 )
 
 
+def _findings(part: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """What a part of the report finds; a library that is not there is a finding too."""
+    try:
+        return list(part())
+    except ImportError as error:
+        what = part.__name__.removesuffix("_found")
+        return [Finding(what, False, f"cannot be looked at ({error})", hint="pip install -e .")]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """``doctor`` takes no arguments of its own."""
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report."""
-    findings = [finding for part in PARTS for finding in part()]
+    findings = [finding for part in PARTS for finding in _findings(part)]
     for f in findings:
         mark = "ok     " if f.ok else ("MISSING" if f.needed else "absent ")
         print(f"{mark} {f.what:<24} {f.found}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from engines.backdrop import Backdrop
-from engines.body.neutral import SHOULDERS, middle, mirrored, scaled
+from engines.blazepose import SHOULDERS, middle
+from engines.body.neutral import mirrored, scaled
 from engines.body.solve import BodySolver
 from engines.errors import InputError
 from engines.keypoints.tracker import PoseTracker

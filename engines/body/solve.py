@@ -8,38 +8,28 @@ noise in depth never moves a joint in the picture.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.body.filter import smoothing
-from engines.body.head import HEAD_POINTS, head_turn
-from engines.body.kinematics import bone_turns, forward, transform
-from engines.body.limb import aim, carried, length, place, turn_of
+from engines.blazepose import ARMS, HIPS, KNEES, LEGS, SHOULDERS, middle
+from engines.body.filter import ramp, smoothing
 from engines.body.motion import Motion, MotionFilter
-from engines.body.neutral import HIPS, KNEES, SHOULDERS, Neutral, calibrate, middle
-from engines.body.rotation import F64, about, part, swing, vector_of
-from engines.types import F32, BodyMesh, Keypoints, Pose
+from engines.body.neutral import Neutral, calibrate
+from engines.body.posing import Posing
+from engines.body.rest import Rest
+from engines.body.rotation import F64
+from engines.types import BodyMesh, Keypoints, Pose
 
-SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
-NECK = ("neck01", "neck02", "neck03")
-# side -> shoulder, elbow, wrist, index, little finger
-ARMS = {"L": (11, 13, 15, 19, 17), "R": (12, 14, 16, 20, 18)}
-# side -> hip, knee, ankle, heel, toe
-LEGS = {"L": (23, 25, 27, 29, 31), "R": (24, 26, 28, 30, 32)}
-# Limits. Angles in radians: a photo has no other side, so nothing turns far out of it.
-HEAD_LIMIT = np.array([0.45, 0.7, 0.6])  # pitch, yaw, roll
-HEAD_STIFFNESS = np.array([0.10, 0.06, 0.01])  # per squared head width: hold of each axis
-TORSO_ROLL, TORSO_YAW, ROOT_ROLL = 0.5, 0.5, 0.2
-TORSO_STRETCH = (0.8, 1.12)
 FOLLOW_HZ = 0.4  # how fast hips that are not seen follow the shoulders sideways
 STANCE = 10  # pictures from which the neutral is taken, while the performer keeps still
+<<<<<<< HEAD
 STILL = 0.012  # torso lengths: smaller trunk and head motion is taken for noise
 LIMB_STILL = 0.02  # the same for a limb's far end against its near end
 LEASH = (0.8, 0.6)  # torso lengths the body may leave its place, sideways and up or down
 STRETCH = (0.35, 1.2)  # shortest and longest a limb is drawn, of its own length
 REACH_GROWTH = 1.3  # a performer's limb may prove at most this much longer than assumed
+=======
+>>>>>>> tidy
 
 
 class BodySolver:
@@ -53,25 +43,17 @@ class BodySolver:
     def __init__(
         self, body: BodyMesh, reference: Pose, seen: NDArray[np.bool_] | None = None
     ) -> None:
-        self.body, self.reference = body, reference
+        self.reference = reference
         self._seen = np.ones(33, np.bool_) if seen is None else seen
-        camera = reference.camera
-        maps = forward(body, reference)
-        joints = transform(maps, body.landmark_bones, body.landmarks).astype(np.float64)
-        # px throughout: x, y in the photo, z scaled like them
-        self._points = joints * camera.scale + np.array([camera.tx, camera.ty, 0.0])
-        self.photo = self._points[:, :2].astype(np.float32)
-        self._turns = bone_turns(body, reference.rotations).astype(np.float64)
-        self._bone = {name: i for i, name in enumerate(body.bone_names)}
-        self._unit = float(np.linalg.norm(self._middle(SHOULDERS) - self._middle(HIPS)))
-        self._maps = np.empty_like(maps)
+        self._rest = Rest(body, reference)
+        self.photo = self._rest.points[:, :2].astype(np.float32)
         self._motion = MotionFilter()
         self._neutral: Neutral | None = None
         self._stance = 0  # pictures that the neutral is the mean of
         self._reach: dict[tuple[int, int], float] = {}
         self._limb_weight = {f"{kind}.{side}": 0.0 for kind in ("arm", "leg") for side in "LR"}
         self._head = np.zeros(3)
-        self._hip_follow = self._hip_move = np.zeros(2)
+        self._hip_follow = np.zeros(2)
         self._time_s: float | None = None
 
     def calibrate(self, keypoints: Keypoints) -> None:
@@ -108,21 +90,17 @@ class BodySolver:
         motion = self._motion.update(keypoints, self._neutral, time_s)
         if motion.presence < 1e-3:
             return self.reference
-        state = _Frame(self, motion, self._neutral)
-        self._hip_move = self._anchor(state.offset, motion, dt)
-        state.place_trunk()
-        self._head = state.place_head(self._head)
+        posing = Posing(self._rest, motion, self._neutral, self._reach)
+        posing.place_trunk(self._anchor(posing.offset, motion, dt))
+        self._head = posing.place_head(self._head)
         for side, arm in ARMS.items():
-            state.place_shoulder(side, arm[0])
-        state.refresh()
+            posing.place_shoulder(side, arm.shoulder)
+        posing.refresh()
         for side, arm in ARMS.items():
-            state.place_arm(side, arm, self._weight(f"arm.{side}", motion, arm[1:3], dt))
+            posing.place_arm(side, arm, self._weight(f"arm.{side}", motion, arm.elbow, dt))
         for side, leg in LEGS.items():
-            state.place_leg(side, leg, self._weight(f"leg.{side}", motion, leg[1:3], dt))
-        return state.pose()
-
-    def _middle(self, pair: tuple[int, int]) -> F64:
-        return np.asarray(middle(self._points, pair), np.float64)
+            posing.place_leg(side, leg, self._weight(f"leg.{side}", motion, leg.knee, dt))
+        return posing.pose()
 
     def _anchor(self, offset: F64, motion: Motion, dt: float) -> F64:
         """How far the hips are from their place in the photo, px (2,).
@@ -131,21 +109,22 @@ class BodySolver:
         and they wander as arms pass before them: there they stay, and follow the shoulders
         sideways only, slowly; the spine does the rest.
         """
-        seen = _ramp(float(motion.conf[list(KNEES)].min()), 0.4, 0.7)
+        seen = ramp(float(motion.conf[list(KNEES)].min()), 0.4, 0.7)
         shoulders = np.array([float(middle(offset, SHOULDERS)[0]), 0.0])
         follow = float(smoothing(FOLLOW_HZ, dt))
         kept = self._hip_follow + follow * (shoulders - self._hip_follow)
         self._hip_follow = kept
         return np.asarray(seen * middle(offset, HIPS) + (1 - seen) * kept)
 
-    def _weight(self, limb: str, motion: Motion, joints: tuple[int, ...], dt: float) -> float:
+    def _weight(self, limb: str, motion: Motion, hinge: int, dt: float) -> float:
         """How far a limb follows what is seen of it (1) or rests as in the photo (0), eased."""
-        if not self._seen[joints[0]]:
+        if not self._seen[hinge]:
             return 0.0
-        seen = _ramp(float(motion.conf[joints[0]]), 0.25, 0.6) * motion.presence
+        seen = ramp(float(motion.conf[hinge]), 0.25, 0.6) * motion.presence
         rate = dt / (0.12 if seen > self._limb_weight[limb] else 0.35)
         self._limb_weight[limb] += min(1.0, rate) * (seen - self._limb_weight[limb])
         return self._limb_weight[limb]
+<<<<<<< HEAD
 
 
 class _Frame:
@@ -425,3 +404,5 @@ def _angle(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
 
 def _ramp(value: float, low: float, high: float) -> float:
     return min(1.0, max(0.0, (value - low) / (high - low)))
+=======
+>>>>>>> tidy

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from engines.avatar.store import MANIFEST
-from realtime import bench_browser, doctor, shelf
+from realtime import chromium, doctor, shelf
 from realtime.__main__ import main
 from realtime.shelf import BUNDLED
 
@@ -56,11 +57,20 @@ def test_a_missing_library_is_named_with_what_to_type(monkeypatch: pytest.Monkey
     assert "pip install" in missing[0].hint
 
 
+def test_a_part_that_cannot_be_imported_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setattr(doctor, "PARTS", (doctor.codecs_found,))
+    assert main(["doctor"]) == 1
+    assert "MISSING codecs" in capsys.readouterr().out
+
+
 def test_without_chromium_it_still_serves(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PUPPETCAM_CHROMIUM", "no-such-browser")
-    monkeypatch.setattr(bench_browser, "PLACES", {})
+    monkeypatch.setattr(chromium, "PLACES", {})
     monkeypatch.setattr(doctor, "PARTS", (doctor.browser_found,))
     assert main(["doctor"]) == 0
     printed = capsys.readouterr().out
