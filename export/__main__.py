@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from engines.errors import PuppetcamError
-from export import avatars, body, keypoints_command, people
+from export import avatars, body, keypoints_command, people, to_trt
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -17,6 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     body.add_parser(commands)
     keypoints_command.add_parser(commands)
     people.add_parser(commands)
+    to_trt.add_parser(commands)
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))

@@ -17,8 +17,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from engines.device import choose
 from engines.errors import InputError
 from realtime.clip import ClipReader, ClipWriter
+from realtime.config import add_device
 from realtime.puppeteer import Puppeteer
 from realtime.shelf import Shelf
 
@@ -45,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--mirror", action="store_true", help="move as the mirror image")
     parser.add_argument("--avatars", type=Path, metavar="DIR", help="where your avatars are kept")
+    add_device(parser)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -59,6 +62,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Write the video; prints where and how fast."""
+    choice = choose(args.device)
     avatar = Shelf(args.avatars).load(args.avatar)
     if args.output.exists() and args.input.exists() and args.output.samefile(args.input):
         raise InputError(
@@ -77,14 +81,16 @@ def run(args: argparse.Namespace) -> int:
     started, tracked, count = time.perf_counter(), 0, 0
     with ClipReader(args.input) as clip:
         puppeteer = Puppeteer(
-            avatar, size, args.background, placement=args.placement, mirror=args.mirror
-        )
+            avatar, size, args.background, placement=args.placement, mirror=args.mirror,
+            device=choice.device,
+        )  # fmt: skip
         frames = tqdm(
             clip, total=clip.count or None, desc="replay", unit="frame", disable=None,
             file=sys.stderr,
         )  # fmt: skip
         transparent = args.background == "none"
         with ClipWriter(args.output, clip.rate, size, alpha=transparent) as out:
+            print(choice, file=sys.stderr)
             for frame in frames:
                 out.write(puppeteer.process(frame).image)
                 tracked += puppeteer.tracking
@@ -99,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         print(
             json.dumps(
                 {"output": str(args.output), "frames": count, "tracked": tracked, "size": size,
-                 "seconds": round(seconds, 3)}
+                 "backend": puppeteer.backend, "seconds": round(seconds, 3)}
             )
         )  # fmt: skip
     return 0
