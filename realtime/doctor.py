@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -78,16 +77,27 @@ def codecs_found() -> Iterator[Finding]:
 
 
 def compute_found() -> Iterator[Finding]:
-    """ONNX Runtime's providers, and whether an NVIDIA driver answers."""
+    """ONNX Runtime's providers, the card, and what can compute on it."""
+    from engines.device import ON_CARD, check
+    from engines.driver import driver
     from engines.ort import available_providers
 
     providers = available_providers()
     yield Finding("compute CPU", "CPUExecutionProvider" in providers, ", ".join(providers))
-    driver = shutil.which("nvidia-smi")
-    yield Finding(
-        "compute GPU", False, "driver found, but this version computes on the CPU only"
-        if driver else "no NVIDIA driver; not needed", needed=False,
-    )  # fmt: skip
+    try:
+        gpu = driver()
+    except PuppetcamError as error:
+        yield Finding("compute GPU", False, f"{error.message}; not needed", False, error.hint)
+        return
+    cuda, card = ".".join(map(str, gpu.cuda)), gpu.card
+    yield Finding("compute GPU", True, f"{card.name}, {card.target}, driver for CUDA {cuda}", False)
+    for device in ON_CARD:
+        try:
+            check(device, gpu)
+        except PuppetcamError as error:
+            yield Finding(f"compute {device}", False, error.message, False, error.hint)
+        else:
+            yield Finding(f"compute {device}", True, f"--device {device}", False)
 
 
 def cameras_found() -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from aiohttp import web
 from engines.errors import BusyError, InputError
 from engines.version import version
 from realtime import guard, memory
-from realtime.config import DEVICES, HOST, PORT, ServerConfig, checked_device, ice_server
+from realtime.config import HOST, PORT, ServerConfig, add_device, ice_server
 from realtime.hub import Backstage, Hub
 from realtime.server import make_app
 
@@ -62,17 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--cert", default=None, metavar="PEM", help="certificate for https, with --key")
     add("--key", default=None, metavar="PEM", help="private key for https, with --cert")
-    add(
-        "--device",
-        default="auto",
-        metavar="|".join(DEVICES),
-        help="where to compute; what was asked for is what you get (default auto)",
-    )
+    add_device(parser)
 
 
 def config_of(args: argparse.Namespace) -> ServerConfig:
-    """The checked options. Raises InputError or DeviceError."""
-    checked_device(args.device)
+    """The checked options. Raises InputError."""
     return ServerConfig(
         args.host,
         args.port,

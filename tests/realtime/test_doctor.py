@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
+import engines.device
+import engines.driver
 from engines.avatar.store import MANIFEST
+from engines.driver import Driver
+from engines.errors import DeviceError
 from realtime import chromium, doctor, shelf
 from realtime.__main__ import main
 from realtime.shelf import BUNDLED
+from tests.engines.fake_card import FakeLibrary
 
 
 def test_this_machine_is_ready(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,9 +83,15 @@ def test_without_chromium_it_still_serves(
     assert "no-such-browser" in printed
 
 
-def test_a_driver_is_not_taken_for_a_gpu_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: "/bin/nvidia-smi")
-    gpu = list(doctor.compute_found())[-1]
-    assert not gpu.ok
-    assert not gpu.needed
-    assert "on the CPU only" in gpu.found
+def test_a_card_is_named_with_what_can_compute_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(device: str, gpu: Driver) -> None:
+        if device != "cuda":
+            raise DeviceError(f"{device}: not installed", "pip install it")
+
+    monkeypatch.setattr(engines.driver, "driver", lambda: Driver(FakeLibrary()))
+    monkeypatch.setattr(engines.device, "check", refuse)
+    named = {finding.what: finding for finding in doctor.compute_found()}
+    assert named["compute GPU"].found == "NVIDIA Fake 3060, sm_86, driver for CUDA 13.0"
+    assert named["compute cuda"].ok
+    assert (named["compute tensorrt"].ok, named["compute tensorrt"].needed) == (False, False)
+    assert named["compute tensorrt"].hint == "pip install it"
