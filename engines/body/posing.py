@@ -26,6 +26,7 @@ HEAD_STIFFNESS = np.array([0.10, 0.06, 0.01])  # per squared head width: hold of
 TORSO_ROLL, TORSO_YAW, ROOT_ROLL = 0.5, 0.5, 0.2
 TORSO_STRETCH = (0.8, 1.12)
 STILL = 0.012  # torso lengths: smaller trunk and head motion is taken for noise
+LIMB_STILL = 0.02  # the same for a limb's far end against its near end
 LEASH = (0.8, 0.6)  # torso lengths the body may leave its place, sideways and up or down
 STRETCH = (0.35, 1.2)  # shortest and longest a limb is drawn, of its own length
 REACH_GROWTH = 1.3  # a performer's limb may prove at most this much longer than assumed
@@ -245,7 +246,7 @@ class Posing:
         """The limb's vector, px: the performer's, laid on the avatar's length, or at rest."""
         neutral, motion, points = self.neutral, self.motion, self.rest.points
         reference = points[end] - points[start]
-        drawn = (motion.offset[end] - motion.offset[start]).astype(np.float64)
+        drawn = _still((motion.offset[end] - motion.offset[start]).astype(np.float64), LIMB_STILL)
         before = (neutral.xy[end] - neutral.xy[start]).astype(np.float64)
         now = before + drawn * neutral.unit
         assumed = length(reference) / neutral.scale
@@ -259,7 +260,8 @@ class Posing:
             float(neutral.world[end, 2] - neutral.world[start, 2]),
             float(motion.world[end, 2] - motion.world[start, 2]),
         )
-        believed = ramp(min(float(neutral.conf[start]), float(neutral.conf[end])), 0.3, 0.6)
+        # A wrist at the picture's edge is unsure and still tells more than none.
+        believed = ramp(min(float(neutral.conf[start]), float(neutral.conf[end])), 0.1, 0.3)
         target = carried(reference, rest, before, now, depths, reach, believed, weight)
         return np.asarray(target)
 
