@@ -24,6 +24,8 @@ from engines.keypoints.people import find_people
 from engines.types import F32, Avatar, Progress
 from engines.version import version
 
+HINT = "wanted a photo of one person, facing the camera, head and shoulders at least"
+
 
 def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     """Make an avatar called ``name`` of the largest person in ``photo``.
@@ -38,16 +40,17 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     say("looking for a person", 0.0)
     people = find_people(image)
     if not people:
-        raise NoPersonError(
-            f"nobody was found in {photo.name}",
-            "wanted a photo of one person, facing the camera, head and shoulders at least",
-        )
+        raise NoPersonError(f"nobody was found in {photo.name}", HINT)
     person = max(people, key=lambda p: float(p.mask.sum()))
     say("fitting the body", 0.15)
     fitted = fit(load_body(), person.keypoints, person.mask, image.shape)
     body, pose, seen = fitted.body, fitted.pose, fitted.seen
     say("cutting out the person", 0.5)
     alpha = matte(image, person.mask) if photo.alpha is None else photo.alpha
+    if not (alpha > 127).any():
+        raise NoPersonError(
+            f"nobody can be cut out of {photo.name}: the outline found is empty", HINT
+        )
     shape = figure(body, pose)
     labels = without_gaps(image, alpha, parts(image, alpha, shape, seen), shape)
     colours, _ = foreground(image, alpha)
