@@ -23,7 +23,7 @@ _LEGS = ("leg.L", "leg.R")
 # How far (m) inferred skin is from what hid it in the photo when it begins to show, and when it
 # shows wholly.
 HIDDEN_M, SHOWN_M = np.float32(0.02), np.float32(0.07)
-
+_NO_TEXTURE: F32 = np.zeros((1, 1, 4), np.float32)
 
 HEADROOM, TALLEST = 0.1, 0.84  # of the output's height: above the head; head to foot
 
@@ -160,15 +160,21 @@ class Renderer:
     def _draw_texture(self, sheet: Texture, moved: F32, view: F32) -> None:
         placed, box, face = sheet.binding.placed, self._box, self._face
         self._place(sheet.binding, moved, view)
-        raster(placed, sheet.faces, False, self._depth, face, box)
         planes(placed, sheet.faces, sheet.xy, sheet.plane)
+        raster(
+            placed, sheet.faces, False, sheet.ragged, sheet.plane, sheet.pixels,
+            self._depth, face, box,
+        )  # fmt: skip
         lay_texture(sheet.plane, sheet.pixels, face, box, self._person)
 
     def _draw_skin(self, sheet: Skin, moved: F32, view: F32) -> None:
         placed, covered, box, face = sheet.binding.placed, sheet.covered, self._box, self._fine_face
         fine = view * np.float32(2)
         self._place(sheet.binding, moved, fine)
-        raster(placed, sheet.faces, True, self._fine_depth, face, box)
+        raster(
+            placed, sheet.faces, True, sheet.ragged, sheet.plane, _NO_TEXTURE,
+            self._fine_depth, face, box,
+        )  # fmt: skip
         if box[0] >= box[2] or box[1] >= box[3]:
             return
         if len(covered):

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from engines.body.kinematics import forward
+from engines.kernels.raster import SOLID
 from engines.types import F32, I32, U8, Avatar, BodyMesh, Camera, Layer
 
 # Share of a bend that turns about the joint; the rest follows the mean of the maps. With none of
@@ -38,10 +40,14 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Texture:
-    """A layer of the photo. pixels: f32 (h, w, 4) premultiplied; xy: f32 (N, 2) px in it."""
+    """A layer of the photo. pixels: f32 (h, w, 4) premultiplied; xy: f32 (N, 2) px in it.
+
+    ragged: u8 (F,), 1 for triangles with texels that are not solid; plane: f32 (F, 8), room.
+    """
 
     binding: Binding
     faces: I32
+    ragged: U8
     pixels: F32
     xy: F32
     plane: F32
@@ -57,6 +63,7 @@ class Skin:
 
     binding: Binding
     faces: I32
+    ragged: U8
     colours: F32
     covers: Binding
     covered: I32
@@ -86,12 +93,16 @@ class Reference:
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
             xy *= np.array([size[0] / width, size[1] / height], np.float32)
         points = unproject(layer.xy, layer.depth, self.avatar.reference.camera)
+        corners = xy[layer.faces]
+        visible = _within(pixels[:, :, 3] > 0, corners)
+        faces = layer.faces[visible]
         return Texture(
             self._bind(points, layer.bone_index, layer.bone_weight),
-            np.array(layer.faces, order="C"),
+            np.array(faces, order="C"),
+            _within(pixels[:, :, 3] < SOLID, corners[visible]).astype(np.uint8),
             np.ascontiguousarray(pixels),
             np.ascontiguousarray(xy),
-            np.zeros((len(layer.faces), 8), np.float32),
+            np.zeros((len(faces), 8), np.float32),
         )
 
     def skins(self) -> dict[str, Skin]:
@@ -117,6 +128,7 @@ class Reference:
         return Skin(
             self._bind(points, index, weight),
             local,
+            np.zeros(len(local), np.uint8),
             np.ascontiguousarray(colours[used]),
             self._bind(points[covered], cover_index, cover_weight),
             covered,
@@ -206,6 +218,16 @@ def _joints(body: BodyMesh, maps: F32) -> F32:
     apart = ~(carries | carries.T)
     middle = (first + second) / 2
     return np.asarray(np.where(apart[:, :, None], middle, lower), np.float32)
+
+
+def _within(texels: NDArray[np.bool_], corners: F32) -> NDArray[np.bool_]:
+    """Which triangles f32 (F, 3, 2) px have one of the texels (h, w) in the box about them."""
+    height, width = texels.shape
+    sums = cv2.integral(texels.astype(np.uint8))
+    left, top = np.clip(np.floor(corners.min(1)) - 1, 0, [width, height]).astype(int).T
+    right, bottom = np.clip(np.ceil(corners.max(1)) + 1, 0, [width, height]).astype(int).T
+    count = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+    return np.asarray(count > 0)
 
 
 def _alpha(layer: Layer, xy: F32) -> U8:

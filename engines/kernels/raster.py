@@ -7,19 +7,34 @@ import math
 import numba
 import numpy as np
 
-from engines.types import F32, I32
+from engines.types import F32, I32, U8
 
 FAR = np.float32(1e9)
 SMALLEST = np.float32(0.02)  # px²: twice the area below which a triangle is left out
 _SLACK = np.float32(1e-3)  # px by which neighbours overlap, so that rounding leaves no crack
+SOLID = np.float32(224)  # alpha, of 255, below which a texel hides nothing of its own mesh
+_BEYOND = np.float32(1e3)  # m: how much farther away such a texel counts
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def raster(points: F32, faces: I32, cull: bool, depth: F32, face: I32, box: I32) -> None:
+def raster(
+    points: F32,
+    faces: I32,
+    cull: bool,
+    ragged: U8,
+    plane: F32,
+    texture: F32,
+    depth: F32,
+    face: I32,
+    box: I32,
+) -> None:
     """The nearest triangle at every pixel centre inside the mesh's bounding box.
 
     points: f32 (N, 3) px, px, depth (smaller is nearer), finite; faces: i32 (F, 3); cull: leave
-    out triangles seen from behind (twice the area above zero, with y down). depth: f32 (H, W) and
+    out triangles seen from behind (twice the area above zero, with y down). ragged: u8 (F,), 1
+    for triangles whose texture has holes: where the nearest texel of texture f32 (h, w, 4), found
+    through plane f32 (F, 8) as in ``lay_texture``, is not solid, all that is solid counts as
+    nearer. So a sheet that folds shows no slits. depth: f32 (H, W) and
     face: i32 (H, W), index of the triangle or -1, are cleared and written inside ``box`` alone;
     box: i32 (4,), written: left, top, right, bottom, empty where the mesh lies outside. A centre
     on an edge belongs to both neighbours; the nearer wins, of equals the first. Depth is affine
@@ -76,11 +91,34 @@ def raster(points: F32, faces: I32, cull: bool, depth: F32, face: I32, box: I32)
                 continue
             here = z0 + zy * dy - zx * shift
             row, first, last = np.uint64(y), int(math.ceil(enter)), int(math.floor(leave))
+            if ragged[f]:
+                for x in range(first, last + 1):
+                    z = here + zx * np.float32(x)
+                    if z < depth[row, x]:
+                        alpha = _alpha(
+                            plane[f], texture, np.float32(x) + half, np.float32(y) + half
+                        )
+                        z += np.float32(0) if alpha >= SOLID else _BEYOND
+                        if z < depth[row, x]:
+                            depth[row, x] = z
+                            face[row, x] = f
+                continue
             for x in range(np.uint64(first), np.uint64(last + 1)):
                 z = here + zx * np.float32(np.int64(x))
                 if z < depth[row, x]:
                     depth[row, x] = z
                     face[row, x] = f
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _alpha(plane: F32, texture: F32, x: np.float32, y: np.float32) -> np.float32:
+    """The nearest texel's alpha, 0..255, at an output px."""
+    dx, dy = x - plane[0], y - plane[1]
+    u = int(plane[2] + plane[3] * dx + plane[4] * dy)
+    v = int(plane[5] + plane[6] * dx + plane[7] * dy)
+    u = min(max(u, 0), texture.shape[1] - 1)
+    v = min(max(v, 0), texture.shape[0] - 1)
+    return np.float32(texture[v, u, 3])
 
 
 @numba.njit(cache=True, nogil=True)

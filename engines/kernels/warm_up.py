@@ -41,7 +41,7 @@ def warm_up(progress: Callable[[str], None]) -> None:
     local, turn = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)
     rest, view = np.zeros((1, 3, 3), np.float32), np.array([1, 0, 0], np.float32)
     depth, face = np.zeros((4, 4), np.float32), np.zeros((4, 4), np.int32)
-    box = np.zeros(4, np.int32)
+    box, ragged = np.zeros(4, np.int32), np.ones(1, np.uint8)
     flow, shades = np.zeros((1, 8), np.float32), np.zeros((1, 14), np.float32)
     texture, colours = np.zeros((2, 2, 4), np.float32), np.zeros((3, 4), np.float32)
     person = np.zeros((4, 4, 4), np.float32)
@@ -51,7 +51,7 @@ def warm_up(progress: Callable[[str], None]) -> None:
     steps: tuple[Callable[[], None], ...] = (
         lambda: turns(maps, np.array([-1], np.int32), local, turn, rest),
         lambda: skin(points, points, index, weight, maps, turn, rest, view, points.copy()),
-        lambda: raster(points, faces, False, depth, face, box),
+        lambda: raster(points, faces, False, ragged, flow, texture, depth, face, box),
         lambda: planes(points, faces, np.zeros((3, 2), np.float32), flow),
         lambda: fade(colours, points, faces[0], points, near, far, colours.copy()),
         lambda: lay_texture(flow, texture, face, box, person),

@@ -19,9 +19,9 @@ def drawn(
     depth: F32 = np.empty((height, width), np.float32)
     face: I32 = np.full((height, width), -1, np.int32)
     box = np.zeros(4, np.int32)
-    raster(points, faces, False, depth, face, box)
     plane = np.zeros((len(faces), 8), np.float32)
     planes(points, faces, source, plane)
+    raster(points, faces, False, np.zeros(len(faces), np.uint8), plane, texture, depth, face, box)
     lay_texture(plane, texture, face, box, person)
     return person, face
 
@@ -104,9 +104,10 @@ def colours_drawn(points: F32, colours: F32) -> F32:
     face: I32 = np.full((24, 20), -1, np.int32)
     box = np.zeros(4, np.int32)
     person: F32 = np.zeros((12, 10, 4), np.float32)
-    raster(points, FACES, False, depth, face, box)
     plane = np.zeros((len(FACES), 14), np.float32)
     planes(points, FACES, colours, plane)
+    whole, none = np.zeros(len(FACES), np.uint8), np.zeros((1, 1, 4), np.float32)
+    raster(points, FACES, False, whole, plane, none, depth, face, box)
     lay_colours(plane, face, box, person)
     return person
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engines.kernels.planes import planes
 from engines.kernels.raster import FAR, SMALLEST, raster
 from engines.types import F32, I32
 
@@ -17,7 +18,14 @@ class Canvas:
         self.box: I32 = np.zeros(4, np.int32)
 
     def raster(self, points: F32, faces: I32, cull: bool = False) -> None:
-        raster(points, faces, cull, self.depth, self.face, self.box)
+        whole, plane = np.zeros(len(faces), np.uint8), np.zeros((len(faces), 8), np.float32)
+        texture = np.zeros((1, 1, 4), np.float32)
+        raster(points, faces, cull, whole, plane, texture, self.depth, self.face, self.box)
+
+    def raster_ragged(self, points: F32, faces: I32, source: F32, texture: F32) -> None:
+        plane, ragged = np.zeros((len(faces), 8), np.float32), np.ones(len(faces), np.uint8)
+        planes(points, faces, source, plane)
+        raster(points, faces, False, ragged, plane, texture, self.depth, self.face, self.box)
 
 
 def reference(points: F32, faces: I32, x: int, y: int) -> tuple[int, float, float]:
@@ -151,3 +159,28 @@ def test_a_second_mesh_starts_from_a_clean_box() -> None:
     canvas.raster((SQUARE / 2).astype(np.float32), FACES)  # nearer corner only
     assert (canvas.face[:4, :4] >= 0).all()
     np.testing.assert_array_equal(canvas.box, [0, 0, 4, 4])
+
+
+@pytest.mark.parametrize("near_first", [True, False])
+def test_a_hole_in_the_nearer_part_shows_the_part_behind(near_first: bool) -> None:
+    near = SQUARE.copy()
+    near[:, 2] = 0.5
+    points = np.concatenate([near, SQUARE])
+    source = np.ascontiguousarray(points[:, :2])
+    source[4:] += np.array([8, 0], np.float32)  # behind: the texture's right half, all solid
+    texture: F32 = np.full((8, 16, 4), 255, np.float32)
+    texture[:, 2:5] = 100  # the near part's hole, x from 2 to 5
+    order = [FACES, FACES + 4] if near_first else [FACES + 4, FACES]
+    canvas = Canvas()
+    canvas.raster_ragged(points, np.concatenate(order), source, texture)
+    behind = (canvas.face >= 2) == near_first
+    np.testing.assert_array_equal(behind[:8, :8].all(0), [0, 0, 1, 1, 1, 0, 0, 0])
+    np.testing.assert_array_equal(behind[:8, :8].any(0), [0, 0, 1, 1, 1, 0, 0, 0])
+
+
+def test_a_hole_with_nothing_behind_it_still_shows_its_own_soft_edge() -> None:
+    canvas = Canvas()
+    canvas.raster_ragged(
+        SQUARE, FACES, np.ascontiguousarray(SQUARE[:, :2]), np.full((8, 8, 4), 100, np.float32)
+    )
+    assert (canvas.face[:8, :8] >= 0).all()
