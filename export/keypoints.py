@@ -19,14 +19,9 @@ from export.tflite.reader import read
 from export.tflite.shared import share_weights
 
 LICENCE = "Apache-2.0"
-WEIGHTS = "pose_landmark.weights"  # of both graphs of that network
 MANIFEST = "models.json"
-FLAVOURS = (
-    Flavour("cpu", "fp32"),
-    Flavour("cpu", "fp16"),
-    Flavour("gpu", "fp32"),
-    Flavour("gpu", "fp16"),
-)
+FP32, FP16 = Flavour("cpu", "fp32"), Flavour("gpu", "fp16")  # the carried ones
+FLAVOURS = (FP32, Flavour("cpu", "fp16"), Flavour("gpu", "fp32"), FP16)
 
 
 def build(recipe: Recipe, networks: dict[str, bytes], flavour: Flavour) -> ModelProto:
@@ -39,25 +34,31 @@ def build(recipe: Recipe, networks: dict[str, bytes], flavour: Flavour) -> Model
 
 
 def carried(networks: dict[str, bytes]) -> dict[str, bytes]:
-    """The files of engines/keypoints/models by name: graphs, shared weights and models.json."""
-    models = {recipe.name: build(recipe, networks, FLAVOURS[0]) for recipe in CARRIED}
-    pair = ("pose_landmark", "pose_landmark_mask")
-    files = {WEIGHTS: share_weights([models[name] for name in pair], WEIGHTS)}
+    """The files of engines/keypoints/models by name: graphs, weights and models.json.
+
+    Each recipe has two graphs, NAME.onnx for every device and NAME.fp16.onnx for TensorRT. All
+    graphs of one network share its weights: they are float16 numbers in either.
+    """
+    files: dict[str, bytes] = {}
     table = {}
-    for recipe in CARRIED:
-        model = models[recipe.name]
-        file_name = f"{recipe.name}.onnx"
-        files[file_name] = serialise(model)
-        parts = [file_name, WEIGHTS] if recipe.name in pair else [file_name]
-        path = f"mediapipe/modules/{recipe.path}"
-        table[recipe.name] = {
-            "files": {part: _sha256(files[part]) for part in parts},
-            "source": path,
-            "source_sha256": _sha256(networks[path]),
-            "licence": LICENCE,
-            "inputs": _shapes(model.graph.input),
-            "outputs": _shapes(model.graph.output),
-        }
+    for path in dict.fromkeys(recipe.path for recipe in CARRIED):
+        recipes = [recipe for recipe in CARRIED if recipe.path == path]
+        models = {recipe.name: build(recipe, networks, FP32) for recipe in recipes}
+        halves = {f"{recipe.name}.fp16": build(recipe, networks, FP16) for recipe in recipes}
+        weights = f"{recipes[0].name}.weights"
+        files[weights] = share_weights([*models.values(), *halves.values()], weights)
+        for name, model in (models | halves).items():
+            files[f"{name}.onnx"] = serialise(model)
+        for recipe in recipes:
+            parts = (f"{recipe.name}.onnx", f"{recipe.name}.fp16.onnx", weights)
+            table[recipe.name] = {
+                "files": {part: _sha256(files[part]) for part in parts},
+                "source": f"mediapipe/modules/{path}",
+                "source_sha256": _sha256(networks[f"mediapipe/modules/{path}"]),
+                "licence": LICENCE,
+                "inputs": _shapes(models[recipe.name].graph.input),
+                "outputs": _shapes(models[recipe.name].graph.output),
+            }
     manifest = {"wheel": source.NAME, "wheel_sha256": source.SHA256, "models": table}
     files[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
     return files

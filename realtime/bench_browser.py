@@ -73,15 +73,14 @@ ASK_FOR_MARKS = """async () => {
 # Runs in the page. `camera`: [number, captured ms] of the preview; `screen`: [number, shown ms] of
 # the avatar, number -1 where no mark was readable.
 WATCH = """async () => {
-  const { MarkReader } = await import("/mark.js");
+  const { readLuma } = await import("/mark.js");
   const seen = (window.seen = { camera: [], screen: [] });
   const watch = (id, list, when) => {
     const video = document.getElementById(id);
-    const reader = new MarkReader();
-    const look = (now, frame) => {
-      const shown = performance.now();
-      list.push([reader.read(video, frame.width, frame.height) ?? -1, when(shown, frame)]);
+    const look = async (now, frame) => {
+      const at = when(performance.now(), frame);
       video.requestVideoFrameCallback(look);
+      list.push([(await readLuma(video)) ?? -1, at]);
     };
     video.requestVideoFrameCallback(look);
   };

@@ -8,9 +8,11 @@ import multiprocessing
 import os
 import secrets
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +25,7 @@ from realtime.gallery import Enroller, MissingError
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 120.0
+STOP_S = 2.0  # that an enrolment has to tidy up once it is told to end
 KEPT = 32  # jobs that can still be asked for
 
 
@@ -104,7 +107,7 @@ class Enrolments:
         events: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(None, child.start)
+            await loop.run_in_executor(None, _start, child)
             theirs.close()
             threading.Thread(
                 target=_listen, args=(ours, loop, events), name="enroll", daemon=True
@@ -119,6 +122,8 @@ class Enrolments:
             )
         finally:
             if child.pid is not None:
+                child.terminate()
+                await loop.run_in_executor(None, child.join, STOP_S)
                 child.kill()
                 await loop.run_in_executor(None, child.join)
                 child.close()
@@ -139,6 +144,19 @@ def follow(job: Job, kind: str, value: Any, name: str) -> Job:
             job, state="done", progress=1.0, stage="Done", warnings=tuple(value), avatar=name
         )
     return failed(job, *value)
+
+
+def _start(child: multiprocessing.process.BaseProcess) -> None:
+    """Thread: start the process deaf to Ctrl-C, which a terminal sends to it too."""
+    if sys.platform == "win32":
+        child.start()
+        return
+    resource_tracker.ensure_running()  # with the process, it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _listen(
@@ -162,7 +180,8 @@ def _listen(
 
 def _enroll(pipe: Connection, enroll: Enroller, photo: Path, name: str) -> None:
     """The process: enrol and say how it goes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's; it ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was half written is removed
     process = psutil.Process()  # live frames come first
     process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 10)
     try:

@@ -17,11 +17,15 @@ class MissingError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class AvatarCard:
-    """What the page shows of an avatar. bundled: came with the project, cannot be deleted."""
+    """What the page shows of an avatar. note: a line on its picture, on how it moves.
+
+    bundled: came with the project, cannot be deleted.
+    """
 
     name: str
     warnings: tuple[str, ...] = ()
     bundled: bool = False
+    note: str = ""
 
 
 class Gallery(Protocol):

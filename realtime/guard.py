@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -30,8 +31,18 @@ HEADERS = {
 }
 
 
+# What aiohttp reads of a request line and of a header. Beyond it the answer is aiohttp's own, plain
+# text; up to it every answer is ours. (Cookies of other servers on localhost come here too.)
+READ_LIMITS: dict[str, Any] = {"max_line_size": 65_536, "max_field_size": 65_536}
+MAX_ADDRESS = 8190  # characters of path and query
+
+
 class TooLargeError(InputError):
     """A request that is longer than it may be."""
+
+
+class TooLateError(InputError):
+    """A request that did not arrive in time."""
 
 
 def problem(status: int, error: str, hint: str = "") -> web.Response:
@@ -48,6 +59,8 @@ def status_of(error: PuppetcamError) -> int:
         return 503
     if isinstance(error, TooLargeError):
         return 413
+    if isinstance(error, TooLateError):
+        return 408
     return 400 if isinstance(error, InputError) else 500
 
 
@@ -86,6 +99,12 @@ def guard(allow_hosts: frozenset[str]) -> Middleware:
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if len(request.path_qs) > MAX_ADDRESS:
+            return problem(
+                414,
+                f"The address has more than {MAX_ADDRESS} characters.",
+                "A photo or an offer goes into the request's body.",
+            )
         host = request.headers.get("Host", "")
         try:
             known = own_host(host, allow_hosts)
@@ -119,9 +138,13 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        response = problem(error.status, _WORDS.get(error.status, error.reason))
-        if "Allow" in error.headers:
-            response.headers["Allow"] = error.headers["Allow"]
+        words, hint = _WORDS.get(error.status, (error.reason, "Reload the page."))
+        allow = error.headers.get("Allow")
+        response = problem(
+            error.status, words, f"It takes {allow.replace(',', ', ')}." if allow else hint
+        )
+        if allow:
+            response.headers["Allow"] = allow
     except ConnectionError:  # the client went away: nobody reads this
         response = problem(400, "The request was cut off.", "Send it again.")
     except Exception:
@@ -133,7 +156,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 _WORDS = {
-    404: "There is nothing here.",
-    405: "This address takes no such request.",
-    413: "That is too large.",
+    404: ("There is nothing here.", "The performer's page is at /, the stage at /stage.html."),
+    405: ("This address takes no such request.", ""),
+    413: ("That is too large.", "Send less."),
 }

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 from aiortc import RTCIceServer
 
 from engines.avatar.store import check_name
-from engines.types import Avatar
+from engines.types import U8, Avatar
 from realtime import admission, memory, transport
 from realtime.gallery import Enroller, Gallery, MissingError
 from realtime.log import named_session
 from realtime.offer import Offer
-from realtime.puppet import PuppetMaker
+from realtime.puppet import Puppet, PuppetMaker
 from realtime.session import Session
 from realtime.worker import Worker
 
@@ -122,11 +122,12 @@ class Hub:
     async def _open(self, name: str, wanted: str | None) -> Session:
         chosen = wanted or await self._first_avatar()
         avatar = await self._load(chosen)
-        puppet = await self.help(self.backstage.make_puppet, avatar)
+        puppet, still = await self.help(self._puppet, avatar)
         log.info("a performance of %s begins", chosen)
         return Session(
             name,
             puppet,
+            still,
             chosen,
             self._worker,
             self._load,
@@ -134,6 +135,11 @@ class Hub:
             self._ice_servers,
             self.version,
         )
+
+    def _puppet(self, avatar: Avatar) -> tuple[Puppet, U8]:
+        """Helper thread: a puppet and what it shows at first."""
+        puppet = self.backstage.make_puppet(avatar)
+        return puppet, puppet.still()
 
     def _ended(self, session: Session) -> None:
         del self.sessions[session.name]

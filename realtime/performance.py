@@ -16,10 +16,11 @@ import numpy as np
 
 from engines.errors import PuppetcamError
 from engines.types import U8, Avatar, Frame
+from realtime.changes import Build, Changes
 from realtime.log import named_session
 from realtime.mailbox import Mailbox
 from realtime.mark import read_mark
-from realtime.puppet import Puppet
+from realtime.puppet import Puppet, Swap
 from realtime.stats import Rate, StatsSnapshot
 from realtime.track import Arrival, Picture
 from realtime.worker import Worker
@@ -27,6 +28,7 @@ from realtime.worker import Worker
 log = logging.getLogger(__name__)
 
 QUIET_S = 10.0  # between two messages about failing frames
+UNCHANGED = "Everything stays as it was."
 
 Tell = Callable[[str, str, str], None]
 """Tells the performer something: level (info, warning, error), text, hint. Any thread."""
@@ -35,10 +37,11 @@ Tell = Callable[[str, str, str], None]
 class Performance:
     """A puppet behind a mailbox, in front of any number of mailboxes.
 
-    name: the session's. tell: called, on the compute thread, with what the performer must know.
+    name: the session's. still: the puppet's, u8 (H, W, 4). tell: called, on any thread, with what
+    the performer must know.
     """
 
-    def __init__(self, name: str, puppet: Puppet, worker: Worker, tell: Tell) -> None:
+    def __init__(self, name: str, puppet: Puppet, still: U8, worker: Worker, tell: Tell) -> None:
         self.name = name
         self.inbox: Mailbox[Arrival] = Mailbox(on_put=worker.wake)
         self.marking = False
@@ -47,8 +50,8 @@ class Performance:
         self._in, self._out = Rate(), Rate()
         self._outboxes: tuple[Mailbox[Picture], ...] = ()
         self._lock = threading.Lock()
+        self._changes = Changes(self._make)
         self._told_s = -QUIET_S
-        still = puppet.still()
         check_picture(still)
         self._last = Picture(Frame(still.copy(), captured_s=time.monotonic()))
         worker.add(self)
@@ -83,10 +86,10 @@ class Performance:
         return self._between_frames(lambda: self._puppet.set_mirror(on))
 
     def set_background(self, spec: str) -> Future[bool]:
-        return self._between_frames(lambda: self._change(lambda: self._puppet.set_background(spec)))
+        return self._changes.ask("background", lambda: self._puppet.prepare_background(spec))
 
     def set_avatar(self, avatar: Avatar) -> Future[bool]:
-        return self._between_frames(lambda: self._change(lambda: self._puppet.set_avatar(avatar)))
+        return self._changes.ask("avatar", lambda: self._puppet.prepare_avatar(avatar))
 
     def snapshot(self) -> StatsSnapshot:
         return StatsSnapshot(
@@ -102,8 +105,21 @@ class Performance:
     def close(self) -> None:
         """End it; returns at once, the puppet is closed after the frame at hand."""
         self.inbox.close()
+        self._changes.close()
         self._worker.remove(self)
         self._between_frames(self._puppet.close)
+
+    # --- the thread of the changes ------------------------------------------------------------
+
+    def _make(self, build: Build) -> bool:
+        """Build a change while frames go on, and put it in place between two of them."""
+        with named_session(self.name):
+            try:
+                swap = build()
+            except Exception as error:
+                self._failed(error, UNCHANGED)
+                return False
+        return self._between_frames(lambda: self._change(swap)).result()
 
     # --- compute thread -----------------------------------------------------------------------
 
@@ -137,9 +153,11 @@ class Performance:
         for outbox in self._outboxes:
             outbox.put(self._last)
 
-    def _change(self, change: Callable[[], None]) -> None:
+    def _change(self, swap: Swap) -> None:
         """Change what is seen; with no camera running, show it at once."""
-        change()
+        if self.inbox.closed:
+            return
+        swap()
         if self._in.per_second() == 0.0:
             still = self._puppet.still()
             check_picture(still)
@@ -151,7 +169,7 @@ class Performance:
                 try:
                     call()
                 except Exception as error:
-                    self._failed(error, "Everything stays as it was.")
+                    self._failed(error, UNCHANGED)
                     return False
             return True
 

@@ -8,11 +8,15 @@ from typing import Protocol
 from engines.types import U8, Avatar, Frame
 from realtime.stats import StageTimes
 
+Swap = Callable[[], None]
+"""Puts what was built in place; called between two frames."""
+
 
 class Puppet(Protocol):
     """One performer's avatar. Every method is called on the compute thread, one at a time; only
 
-    the first ``still`` is asked for before that, on the event loop, while nobody else knows it.
+    ``prepare_...`` is called beside that, on another thread, one at a time, and the first ``still``
+    on a helper thread, while nobody else knows it.
 
     times: the stages of ``process``. backend: what computes, in words ("onnxruntime 1.24 CPU").
     tracking: whether the last frame showed a performer. Attributes may be read from any thread.
@@ -34,10 +38,10 @@ class Puppet(Protocol):
     def calibrate(self) -> None:
         """Take the next frame with a performer as the neutral pose."""
 
-    def set_avatar(self, avatar: Avatar) -> None:
-        """Perform another avatar from the next frame on."""
+    def prepare_avatar(self, avatar: Avatar) -> Swap:
+        """Another avatar, performed from the frame after the swap on."""
 
-    def set_background(self, spec: str) -> None:
+    def prepare_background(self, spec: str) -> Swap:
         """photo, blur, none, #rrggbb or a picture's path. Raises InputError for anything else."""
 
     def set_mirror(self, on: bool) -> None:

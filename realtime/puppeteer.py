@@ -11,10 +11,12 @@ from engines.errors import InputError
 from engines.keypoints.tracker import PoseTracker
 from engines.render import Renderer, View
 from engines.types import U8, Avatar, Frame, Keypoints
+from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
 BACKEND = "CPU: ONNX Runtime, numba"
 SAME_SHAPE = 0.02  # a browser that sends smaller pictures rounds their sides
+LASTING = 5  # frames: who is lost sooner after the neutral was nobody (a hand alone, a coat)
 
 
 class Puppeteer:
@@ -46,20 +48,33 @@ class Puppeteer:
         self._tracker = PoseTracker()
         self._camera = (1, 1)  # width, height px: the neutral's picture
         self._calibrate = True
-        self.set_avatar(avatar)
+        self._followed = 0  # frames with a performer since the neutral
+        self._avatar: Avatar
+        self._renderer: Renderer
+        self._solver: BodySolver
+        self._backdrop: Backdrop
+        self.prepare_avatar(avatar)()
 
-    def set_avatar(self, avatar: Avatar) -> None:
-        """Perform another avatar from the next frame on; the next frame is its neutral."""
+    def prepare_avatar(self, avatar: Avatar) -> Swap:
+        """Another avatar, performed from the swap on; the next frame is its neutral."""
         renderer = Renderer(avatar, self._size, self._view)
         backdrop = Backdrop(avatar, self._size, renderer.view, self._background)
-        self._avatar, self._renderer, self._backdrop = avatar, renderer, backdrop
-        self._solver = BodySolver(avatar.body, avatar.reference, avatar.seen)
-        self._calibrate = True
+        solver = BodySolver(avatar.body, avatar.reference, avatar.seen)
 
-    def set_background(self, spec: str) -> None:
-        """Change what lies behind; InputError if there is no such background."""
-        self._backdrop = Backdrop(self._avatar, self._size, self._renderer.view, spec)
-        self._background = spec
+        def swap() -> None:
+            self._avatar, self._renderer, self._backdrop = avatar, renderer, backdrop
+            self._solver, self._calibrate = solver, True
+
+        return swap
+
+    def prepare_background(self, spec: str) -> Swap:
+        """Something else behind; InputError if there is no such background."""
+        backdrop = Backdrop(self._avatar, self._size, self._renderer.view, spec)
+
+        def swap() -> None:
+            self._backdrop, self._background = backdrop, spec
+
+        return swap
 
     def set_mirror(self, on: bool) -> None:
         """Move like the performer's mirror image; the next frame is the neutral again."""
@@ -81,6 +96,9 @@ class Puppeteer:
         self.tracking = keypoints is not None
         if keypoints is not None:
             keypoints = self._from_neutral(keypoints, frame.image.shape[1], frame.image.shape[0])
+            self._followed += 1
+        elif self._followed < LASTING:
+            self._calibrate = True
         with self.times.stage("solve"):
             pose = self._solver.solve(keypoints, frame.captured_s)
         with self.times.stage("render"):
@@ -104,7 +122,7 @@ class Puppeteer:
         if not self._calibrate and abs(shape - 1) <= SAME_SHAPE:
             same = width == self._camera[0]
             return keypoints if same else scaled(keypoints, self._camera[0] / width)
-        self._camera, self._calibrate = (width, height), False
+        self._camera, self._calibrate, self._followed = (width, height), False, 0
         self._solver.calibrate(keypoints)
         if self._placement == "performer":
             self._stand_at_performer(width)

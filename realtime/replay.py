@@ -17,10 +17,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from engines.errors import InputError
+from engines.errors import InputError, NoPersonError
 from realtime.clip import ClipReader, ClipWriter
 from realtime.puppeteer import Puppeteer
 from realtime.shelf import Shelf
+from realtime.warmup import warm_up
+
+ONE_IN = 20  # of so many frames one must show a person
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,8 +77,13 @@ def run(args: argparse.Namespace) -> int:
         size = parse_size(args.size)
     else:
         size = clip_size if args.placement == "performer" else (512, 512)
-    started, tracked, count = time.perf_counter(), 0, 0
-    with ClipReader(args.input) as clip:
+    transparent = args.background == "none"
+    tracked = count = 0
+    with (
+        ClipReader(args.input) as clip,
+        ClipWriter(args.output, clip.rate, size, alpha=transparent) as out,
+    ):
+        warm_up(avatar, sys.stderr)
         puppeteer = Puppeteer(
             avatar, size, args.background, placement=args.placement, mirror=args.mirror
         )
@@ -83,16 +91,20 @@ def run(args: argparse.Namespace) -> int:
             clip, total=clip.count or None, desc="replay", unit="frame", disable=None,
             file=sys.stderr,
         )  # fmt: skip
-        transparent = args.background == "none"
-        with ClipWriter(args.output, clip.rate, size, alpha=transparent) as out:
-            for frame in frames:
-                out.write(puppeteer.process(frame).image)
-                tracked += puppeteer.tracking
-                count += 1
+        started = time.perf_counter()
+        for frame in frames:
+            out.write(puppeteer.process(frame).image)
+            tracked += puppeteer.tracking
+            count += 1
+        if ONE_IN * tracked < count:
+            raise NoPersonError(
+                f"{args.input.name} shows a person in {tracked} of {count} frames, "
+                f"wanted one in {ONE_IN}",
+                "give a clip of one person, head and shoulders at least, or cut it to where they "
+                "are seen",
+            )
     seconds = time.perf_counter() - started
     print(f"{args.output}: {count} frames, a person in {tracked}, {count / seconds:.1f} frames/s")
-    if tracked == 0:
-        print("nobody was found in the clip: the avatar stands as in its photo", file=sys.stderr)
     if transparent and not out.alpha:
         print("note: this format has no transparency; write to .webm to keep it", file=sys.stderr)
     if args.json:

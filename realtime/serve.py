@@ -18,7 +18,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from engines.errors import BusyError, InputError
-from realtime import log, memory
+from realtime import guard, log, memory
 from realtime.config import DEVICES, HOST, PORT, ServerConfig, checked_device, ice_server
 from realtime.hub import Backstage, Hub
 from realtime.server import make_app
@@ -138,7 +138,8 @@ async def _serve(
 ) -> None:
     hub = Hub(backstage, config.capacity, config.ice_servers, version())
     hosts = frozenset(name.lower() for name in (config.host, *config.allow_hosts))
-    runner = web.AppRunner(make_app(hub, hosts), shutdown_timeout=1.0, access_log=None)
+    app = make_app(hub, hosts)
+    runner = web.AppRunner(app, shutdown_timeout=1.0, access_log=None, **guard.READ_LIMITS)
     await runner.setup()
     memory.keep()
     try:

@@ -4,7 +4,7 @@
 |---|---|
 | GET /, /NAME | the page and its files |
 | POST /api/offer {sdp, type, role?, session?, avatar?, alpha?} | {sdp, type, session} |
-| GET /api/avatars | [{name, thumbnail, warnings, bundled}] |
+| GET /api/avatars | [{name, thumbnail, warnings, note, bundled}] |
 | GET /api/avatars/NAME/thumbnail | a picture |
 | POST /api/avatars?name=NAME, a photo as the body or as a form's file | 202 {job} |
 | GET /api/jobs/ID | {state, progress, stage, warnings, error, hint, avatar} |
@@ -31,11 +31,12 @@ from engines.avatar.store import check_name
 from engines.errors import InputError
 from realtime import offer
 from realtime.enrolment import Enrolments
-from realtime.guard import TooLargeError, answer_errors, guard, problem
+from realtime.guard import TooLargeError, TooLateError, answer_errors, guard, problem
 from realtime.hub import Hub
 
 MAX_PHOTO_BYTES = 32 * 1024 * 1024
 BODY_S = 10.0
+PHOTO_S = 120.0
 PHOTO_HINT = "Send one JPEG, PNG or WebP picture of at most 32 MB."
 WEB = Path(__file__).resolve().parent.parent / "web"
 
@@ -108,6 +109,7 @@ async def get_avatars(request: web.Request) -> web.Response:
                 "name": card.name,
                 "thumbnail": f"api/avatars/{quote(card.name)}/thumbnail",
                 "warnings": card.warnings,
+                "note": card.note,
                 "bundled": card.bundled,
             }
             for card in cards
@@ -142,8 +144,15 @@ async def post_avatar(request: web.Request) -> web.Response:
     folder = tempfile.TemporaryDirectory(prefix="puppetcam-")
     photo = Path(folder.name) / "photo"
     try:
-        await _save(request, photo)
+        async with asyncio.timeout(PHOTO_S):
+            await _save(request, photo)
         job = request.app[ENROLMENTS].begin(photo, name, folder.cleanup)
+    except TimeoutError:
+        folder.cleanup()
+        raise TooLateError(
+            f"The photo did not arrive within {PHOTO_S:.0f} s.",
+            "Send a smaller one, or send it again.",
+        ) from None
     except BaseException:
         folder.cleanup()
         raise

@@ -13,7 +13,7 @@ from aiortc import RTCDataChannel, RTCIceServer
 from aiortc.mediastreams import MediaStreamTrack
 
 from engines.errors import BusyError, InputError, PuppetcamError
-from engines.types import Avatar
+from engines.types import U8, Avatar
 from realtime import control
 from realtime.offer import Offer
 from realtime.peer import Peer
@@ -39,6 +39,7 @@ class Session:
         self,
         name: str,
         puppet: Puppet,
+        still: U8,
         avatar: str,
         worker: Worker,
         load: Loader,
@@ -57,7 +58,7 @@ class Session:
         self._swap: asyncio.Task[None] | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
-        self.performance = Performance(name, puppet, worker, self._tell_from_thread)
+        self.performance = Performance(name, puppet, still, worker, self._tell_from_thread)
 
     @property
     def viewers(self) -> int:

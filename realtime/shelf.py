@@ -8,8 +8,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 import engines.avatar
-from engines.avatar.store import MANIFEST, THUMBNAIL, check_name, load_avatar, read_manifest
+from engines.avatar.store import (
+    MANIFEST,
+    THUMBNAIL,
+    check_name,
+    load_avatar,
+    read_manifest,
+    read_seen,
+)
+from engines.body.solve import ARMS
 from engines.errors import InputError, PuppetcamError
 from engines.types import Avatar
 from realtime.gallery import AvatarCard, MissingError
@@ -26,6 +37,18 @@ def own_avatars() -> Path:
     else:
         base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return base / "puppetcam" / "avatars"
+
+
+def held(seen: NDArray[np.bool_]) -> str:
+    """Which arms stay as in the photo, in words; seen: bool (33,), what the photo shows.
+
+    The solver moves an arm only where the photo shows its elbow.
+    """
+    left, right = (not seen[arm[1]] for arm in (ARMS["L"], ARMS["R"]))
+    if not left and not right:
+        return ""
+    which = "arms" if left and right else f"{'left' if left else 'right'} arm"
+    return f"{which} held: the photo does not show {'them' if left and right else 'it'}"
 
 
 class Shelf:
@@ -49,14 +72,15 @@ class Shelf:
         for folder in self._folders():
             try:
                 manifest, _ = read_manifest(folder)
+                note = held(read_seen(folder))
             except PuppetcamError as error:
-                warnings = (error.message,)
+                warnings, note = (error.message,), ""
                 if folder.name not in cards:
                     damaged.add(folder.name)
             else:
                 warnings = tuple(manifest["provenance"].get("warnings", ()))
             bundled = folder.parent == self._bundled
-            cards.setdefault(folder.name, AvatarCard(folder.name, warnings, bundled))
+            cards.setdefault(folder.name, AvatarCard(folder.name, warnings, bundled, note))
         return sorted(
             cards.values(), key=lambda c: (c.name in damaged, c.bundled and len(c.warnings))
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -20,15 +21,26 @@ def warm_up(avatar: Avatar, out: TextIO) -> None:
     began = time.perf_counter()
     said = False
 
-    def step(what: str, do: Callable[[], object]) -> None:
+    def say() -> None:
         nonlocal said
+        if not said:
+            said = True
+            out.write("first start: compiling kernels, about a minute, kept for the next\n")
+            out.flush()
+
+    def step(what: str, do: Callable[[], object]) -> None:
         start = time.perf_counter()
-        do()
+        late = threading.Timer(SILENT_S, say)  # a word while it takes long, not only afterwards
+        late.daemon = True
+        late.start()
+        try:
+            do()
+        finally:
+            late.cancel()
+            late.join()
         took = time.perf_counter() - start
         if took > SILENT_S:
-            if not said:
-                out.write("first start: compiling kernels, about a minute, kept for the next\n")
-                said = True
+            say()
             out.write(f"  {what}: {took:.1f} s\n")
             out.flush()
 
@@ -42,4 +54,4 @@ def warm_up(avatar: Avatar, out: TextIO) -> None:
         puppeteer[0].process(Frame(photo, captured_s=(i + 1) / 30))
     puppeteer[0].close()
     if said:
-        out.write(f"ready to serve after {time.perf_counter() - began:.1f} s\n")
+        out.write(f"ready after {time.perf_counter() - began:.1f} s\n")

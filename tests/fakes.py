@@ -27,6 +27,7 @@ from engines.types import (
 from realtime import serve
 from realtime.gallery import AvatarCard, MissingError, Progress
 from realtime.hub import Backstage
+from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
 COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (40, 60, 200)}
@@ -95,7 +96,8 @@ class FakePuppet:
         self.calibrations = 0
         self.frames = 0
         self.closed = False
-        self.threads: set[str] = set()
+        self.threads: set[str] = set()  # that drew frames
+        self.builders: list[str] = []  # threads that built a change
         self._avatar = avatar
 
     def process(self, frame: Frame) -> Frame:
@@ -121,11 +123,15 @@ class FakePuppet:
     def calibrate(self) -> None:
         self.calibrations += 1
 
-    def set_avatar(self, avatar: Avatar) -> None:
-        self._avatar = avatar
+    def prepare_avatar(self, avatar: Avatar) -> Swap:
+        return self._built("_avatar", avatar)
 
-    def set_background(self, spec: str) -> None:
-        self.background = spec
+    def prepare_background(self, spec: str) -> Swap:
+        return self._built("background", spec)
+
+    def _built(self, name: str, value: object) -> Swap:
+        self.builders.append(threading.current_thread().name)
+        return lambda: setattr(self, name, value)
 
     def set_mirror(self, on: bool) -> None:
         self.mirror = on
@@ -166,14 +172,23 @@ class FakeGallery:
 
 
 def fake_enroll(photo: Path, name: str, progress: Progress) -> list[str]:
-    """Looks at the first byte: n: no person; x: crash; s: slow; anything else: done."""
+    """Looks at the first byte: n: no person; x: crash; s: slow; anything else: done.
+
+    A slow one keeps a file "half" beside the photo while it lasts.
+    """
     kind = photo.read_bytes()[:1]
     progress(0.5, "Looking for a person")
     if kind == b"n":
         raise NoPersonError("There is no person in the photo.", "Choose another photo.")
     if kind == b"x":
         sys.exit(3)
-    time.sleep(30.0 if kind == b"s" else 0.0)
+    if kind == b"s":
+        half = photo.with_name("half")
+        half.touch()
+        try:
+            time.sleep(30.0)
+        finally:
+            half.unlink()
     return [f"{name}: arms are crossed"]
 
 

@@ -3,7 +3,8 @@
 import { Problem } from "./problem.js";
 
 /**
- * @typedef {{name: string, thumbnail: string, warnings: string[], bundled: boolean}} AvatarCard
+ * @typedef {{name: string, thumbnail: string, warnings: string[], note: string,
+ *   bundled: boolean}} AvatarCard
  * @typedef {{state: "running" | "done" | "failed", progress: number, stage: string,
  *   warnings: string[], error: string, hint: string, avatar: string | null}} Job
  */

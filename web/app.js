@@ -130,7 +130,7 @@ link.addEventListener("state", () => {
   }
   if (state !== "live") return;
   showStageAddress();
-  if (!preferences.calibrated) {
+  if (!preferences.calibrated && source?.kind === "camera") {
     const action = { label: "Calibrate", run: calibrate };
     notices.show("guide", "info", "You are live. Next: your neutral pose.", POSE, action);
   }

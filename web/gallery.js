@@ -60,7 +60,9 @@ export class Gallery extends EventTarget {
       const picture = new Image();
       picture.src = avatar.thumbnail;
       picture.alt = "";
-      tile.append(picture, text("name", avatar.name));
+      const name = text("name", avatar.name);
+      if (avatar.note) name.append(text("note", avatar.note));
+      tile.append(picture, name);
       if (index < 9) {
         const key = text("key", String(index + 1));
         key.setAttribute("aria-hidden", "true");

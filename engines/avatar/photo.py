@@ -65,7 +65,9 @@ def open_photo(source: Path | bytes, name: str = "") -> Photo:
             data = source.read_bytes()
         except OSError as error:
             reason = error.strerror or str(error)
-            raise InputError(f"{source}: cannot be read ({reason})", HINT) from error
+            raise InputError(
+                f"{source}: cannot be read ({reason})", "give the path of a photo that you may read"
+            ) from error
     else:
         name, data = name or "upload", bytes(source)
         if len(data) > MAX_BYTES:

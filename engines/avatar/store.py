@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import InputError, ModelError
-from engines.types import U8, Avatar, BodyMesh, Camera, Keypoints, Layer, Pose
+from engines.types import U8, Avatar, BodyMesh, Camera, Keypoints, Layer, Pose, check
 
 FORMAT = 1
 MANIFEST = "avatar.json"
@@ -131,6 +131,24 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     if version != FORMAT:
         raise ModelError(f"{path}: got format {version}, this version reads {FORMAT}", hint)
     return manifest, hashlib.sha256(text).hexdigest()
+
+
+def read_seen(folder: Path) -> NDArray[np.bool_]:
+    """Which landmarks the avatar's photo shows, bool (33,), without reading anything else.
+
+    ModelError if its file is missing or holds no such thing.
+    """
+    path = folder / "meshes.npz"
+    try:
+        with np.load(path, allow_pickle=False) as npz:
+            seen = npz["seen"]
+        check("seen", seen, np.bool_, (33,))
+    except (OSError, LookupError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            f"{path} is missing or altered: {error}",
+            f"make it again: puppetcam enroll PHOTO --name {folder.name}",
+        ) from error
+    return np.asarray(seen, np.bool_)
 
 
 def _write(avatar: Avatar, folder: Path) -> None:

@@ -26,7 +26,7 @@ def head_turn(
     return turn, shift
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def _solve(points, targets, weights, start, stiffness):  # type: ignore[no-untyped-def]
     turn = start.copy()
     shift = np.zeros(2)

@@ -51,7 +51,7 @@ def relative(maps: F32, undo: F32) -> F32:
     return np.ascontiguousarray(np.concatenate([linear, offset[:, :, None]], 2), np.float32)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def _forward(parents, heads, tails, rotations, stretch, root, turns, out):  # type: ignore[no-untyped-def]
     for j in range(len(parents)):
         p = parents[j]
@@ -88,7 +88,7 @@ def bone_turns(body: BodyMesh, rotations: F32) -> F32:
     return turns
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def _turns(parents, rotations, turns):  # type: ignore[no-untyped-def]
     for j in range(len(parents)):
         p = parents[j]

@@ -15,7 +15,7 @@ SHORT = (0.2, 0.5)  # a neutral's segment drawn this short (of its length) tells
 GAIN = (0.7, 1.4)  # how much longer the photo's segment may be drawn than the neutral's
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def length(vector: F64) -> float:
     """Euclidean length."""
     total = 0.0
@@ -24,7 +24,7 @@ def length(vector: F64) -> float:
     return math.sqrt(total)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def lift(x: float, y: float, depth: float) -> F64:
     """Picture vector of a limb, in limb lengths, to 3-D.
 
@@ -40,7 +40,7 @@ def lift(x: float, y: float, depth: float) -> F64:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def mix(a: F64, b: F64, weight: float) -> F64:
     """From a (0) to b (1), turning rather than cutting through."""
     if weight <= 0:
@@ -52,7 +52,7 @@ def mix(a: F64, b: F64, weight: float) -> F64:
     return turned * (size / max(length(turned), 1e-6))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def carried(
     reference: F64,
     rest: F64,
@@ -97,13 +97,13 @@ def carried(
     return mix(rest @ reference, target, weight)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def aim(reference: F64, target: F64) -> F64:
     """The turn (3, 3) of a limb from one vector to another that keeps its front to the camera."""
     return facing(target) @ np.ascontiguousarray(facing(reference).T)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def place(bone, relative, parents, reference, rotations, turns, known):  # type: ignore[no-untyped-def]
     """Give a bone its reference orientation followed by ``relative`` (body axes).
 
@@ -120,7 +120,7 @@ def place(bone, relative, parents, reference, rotations, turns, known):  # type:
         rotations[bone] = np.ascontiguousarray(above.T) @ turns[bone]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def turn_of(bone, parents, rotations, turns, known):  # type: ignore[no-untyped-def]
     """A bone's turn (3, 3); bones that nothing has placed are carried by their parents."""
     top = bone

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 F64 = NDArray[np.float64]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def about(vector: F64) -> F64:
     """Rotation by |vector| radians about the vector (Rodrigues)."""
     x, y, z = vector[0], vector[1], vector[2]
@@ -32,7 +32,7 @@ def about(vector: F64) -> F64:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def vector_of(rotation: F64) -> F64:
     """The rotation vector of a matrix: inverse of ``about``, angle 0..pi."""
     r = rotation
@@ -53,13 +53,13 @@ def vector_of(rotation: F64) -> F64:
     return out * (angle / (2 * math.sin(angle)))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def part(rotation: F64, fraction: float) -> F64:
     """The same turn, done only to a fraction."""
     return about(vector_of(rotation) * fraction)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def _cross(a, b):  # type: ignore[no-untyped-def]
     out = np.empty(3)
     out[0] = a[1] * b[2] - a[2] * b[1]
@@ -68,7 +68,7 @@ def _cross(a, b):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def swing(a: F64, b: F64) -> F64:
     """The smallest rotation that takes the direction of a to that of b."""
     axis = _cross(a, b)
@@ -84,7 +84,7 @@ def swing(a: F64, b: F64) -> F64:
     return about(axis * (math.atan2(sine, cosine) / sine))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def facing(direction: F64) -> F64:
     """A frame whose first axis is the direction and whose second lies in the picture plane.
 

@@ -36,6 +36,7 @@ TORSO_STRETCH = (0.8, 1.12)
 FOLLOW_HZ = 0.4  # how fast hips that are not seen follow the shoulders sideways
 STANCE = 10  # pictures from which the neutral is taken, while the performer keeps still
 STILL = 0.012  # torso lengths: smaller trunk and head motion is taken for noise
+LIMB_STILL = 0.02  # the same for a limb's far end against its near end
 LEASH = (0.8, 0.6)  # torso lengths the body may leave its place, sideways and up or down
 STRETCH = (0.35, 1.2)  # shortest and longest a limb is drawn, of its own length
 REACH_GROWTH = 1.3  # a performer's limb may prove at most this much longer than assumed
@@ -350,7 +351,7 @@ class _Frame:
         """The limb's vector, px: the performer's, laid on the avatar's length, or at rest."""
         s, neutral, motion = self.s, self.neutral, self.motion
         reference = s._points[end] - s._points[start]
-        drawn = (motion.offset[end] - motion.offset[start]).astype(np.float64)
+        drawn = _still((motion.offset[end] - motion.offset[start]).astype(np.float64), LIMB_STILL)
         before = (neutral.xy[end] - neutral.xy[start]).astype(np.float64)
         now = before + drawn * neutral.unit
         assumed = length(reference) / neutral.scale
@@ -364,7 +365,8 @@ class _Frame:
             float(neutral.world[end, 2] - neutral.world[start, 2]),
             float(motion.world[end, 2] - motion.world[start, 2]),
         )
-        believed = _ramp(min(float(neutral.conf[start]), float(neutral.conf[end])), 0.3, 0.6)
+        # A wrist at the picture's edge is unsure and still tells more than none.
+        believed = _ramp(min(float(neutral.conf[start]), float(neutral.conf[end])), 0.1, 0.3)
         target = carried(reference, rest, before, now, depths, reach, believed, weight)
         return np.asarray(target)
 

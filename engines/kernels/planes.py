@@ -8,7 +8,7 @@ import numpy as np
 from engines.types import F32, I32
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def planes(points: F32, faces: I32, values: F32, out: F32) -> None:
     """For each triangle: value = start + right * (x - x0) + down * (y - y0).
 

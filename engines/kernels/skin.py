@@ -8,7 +8,7 @@ import numpy as np
 from engines.types import F32, I32
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def skin(
     points: F32,
     centres: F32,

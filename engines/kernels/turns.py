@@ -10,7 +10,7 @@ from engines.types import F32, I32
 _SURE = np.float32(0.4)  # cosine of half a turn's angle below which its sign follows the past
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def turns(maps: F32, parents: I32, local: F32, turn: F32, rest: F32) -> None:
     """Split maps = turn * rest (polar decomposition, Higham 1986), signs of the turns continuous.
 
@@ -49,7 +49,7 @@ def turns(maps: F32, parents: I32, local: F32, turn: F32, rest: F32) -> None:
             local[j, k] = sign * own[k]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def _rotation(a: F32, r: F32, cofactor: F32) -> None:
     """The rotation nearest to the left 3x3 of ``a``: Newton's iteration r = (r + r^-T) / 2.
 
@@ -75,7 +75,7 @@ def _rotation(a: F32, r: F32, cofactor: F32) -> None:
             return
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True)
 def _quaternion(r: F32, q: F32) -> None:
     """Rotation matrix to unit quaternion w, x, y, z (Shepperd 1978)."""
     one = np.float32(1)

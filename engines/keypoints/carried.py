@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from engines.base import Engine
 from engines.errors import ModelError
 from engines.ort import OrtEngine
 
 FOLDER = Path(__file__).parent / "models"
 HINT = "puppetcam-export keypoints makes it again"
+Precision = Literal["fp32", "fp16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """An ONNX file whose bytes have been checked. digest: sha256 of it and of its weights."""
+
+    path: Path
+    digest: str
 
 
 def manifest(folder: Path = FOLDER) -> dict[str, Any]:
@@ -24,21 +35,33 @@ def manifest(folder: Path = FOLDER) -> dict[str, Any]:
     return table
 
 
-def open_model(
-    name: str, device: str = "cpu", threads: int = 1, folder: Path = FOLDER
-) -> OrtEngine:
-    """An engine for the network ``name``.
+def find_graph(name: str, precision: Precision = "fp32", folder: Path = FOLDER) -> Graph:
+    """The file of the network ``name``. fp16: strongly typed, as TensorRT wants it; its inputs and
+    outputs are float32 like those of fp32.
 
-    Raises ModelError when one of its files is missing or altered, DeviceError as OrtEngine does.
+    Raises ModelError when a file of it is missing or altered.
     """
     table = manifest(folder)
     if name not in table:
         raise ModelError(f"model {name!r}: wanted one of {sorted(table)}", HINT)
+    graph = f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx"
+    digests = {}
     for file_name, digest in table[name]["files"].items():
+        if file_name != graph and file_name.endswith(".onnx"):
+            continue  # the other precision's
         path = folder / file_name
         if not path.is_file():
             raise ModelError(f"model file {path}: not there", HINT)
         got = hashlib.sha256(path.read_bytes()).hexdigest()
         if got != digest:
             raise ModelError(f"model file {path}: got sha256 {got}, wanted {digest}", HINT)
-    return OrtEngine(folder / f"{name}.onnx", device, threads)
+        digests[file_name] = digest
+    return Graph(folder / graph, hashlib.sha256(json.dumps(digests).encode()).hexdigest())
+
+
+def open_model(name: str, device: str = "cpu", threads: int = 1, folder: Path = FOLDER) -> Engine:
+    """An engine for the network ``name``.
+
+    Raises ModelError when one of its files is missing or altered, DeviceError as OrtEngine does.
+    """
+    return OrtEngine(find_graph(name, "fp32", folder).path, device, threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,17 @@ async def test_close_stops_the_running_one(tmp_path: Path) -> None:
     await asyncio.sleep(0.05)
     await asyncio.wait_for(enrolments.close(), 20)
     assert done == [1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a word")
+async def test_a_stopped_one_leaves_nothing_half_written(tmp_path: Path) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(b"slow")
+    enrolments = Enrolments(fake_enroll)
+    enrolments.begin(path, "zoe", path.unlink)
+    await until((tmp_path / "half").exists, 20)
+    await asyncio.wait_for(enrolments.close(), 5)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_jobs() -> None:

@@ -192,12 +192,27 @@ async def test_controls_reach_the_puppet(hub: Hub, puppets: list[FakePuppet]) ->
         performer.send(type="ping", id=[1, 2])
         await until(lambda: puppets[0].calibrations)
         assert puppets[0].mirror
-        assert puppets[0].background == "#00ff00"
+        await until(lambda: puppets[0].background == "#00ff00")
         await until(lambda: performer.told("pong"))
         assert performer.told("pong") == [{"type": "pong", "id": [1, 2]}]
         performer.send(type="dance")
         await until(lambda: performer.told("message"))
         assert performer.told("message")[0]["level"] == "warning"
+
+
+async def test_a_flood_of_changes_is_thinned_and_built_beside_the_frames(
+    hub: Hub, puppets: list[FakePuppet]
+) -> None:
+    async with client(hub, Camera()) as performer:
+        await until(lambda: len(performer.images) > 5 and performer.told("hello"))
+        before = puppets[0].frames
+        for i in range(300):
+            performer.send(type="background", value=f"#0000{i % 256:02x}")
+        performer.send(type="background", value="#00ff00")
+        await until(lambda: puppets[0].background == "#00ff00")
+        assert puppets[0].frames > before
+        assert len(puppets[0].builders) < 30
+        assert all(name.startswith("build") for name in puppets[0].builders)
 
 
 # --- viewers --------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from engines.render import Renderer, View
 from engines.types import U8, Keypoints
 from realtime import puppeteer as module
 from realtime.metrics import psnr
-from realtime.puppeteer import Puppeteer
+from realtime.puppeteer import LASTING, Puppeteer
 from tests.realtime.sample import NOBODY, bundled, frame_of, performance
 
 SIZE = (96, 128)  # the photo's proportions
@@ -155,6 +155,25 @@ def test_mirroring_makes_the_next_frame_the_neutral(tracker: Scripted) -> None:
     assert likeness(shown(puppeteer, camera, 1), puppeteer.still()) > 40
 
 
+def test_who_is_lost_at_once_does_not_become_the_neutral(tracker: Scripted) -> None:
+    """A hand alone passes for a person for a frame."""
+    puppeteer = Puppeteer(bundled(), SIZE)
+    camera = np.zeros((1024, 768, 3), np.uint8)
+    tracker.sees = scaled(moved(bundled().keypoints, [13, 15], (90, -90)), 0.3)
+    puppeteer.process(frame_of(camera, 0))
+    tracker.sees = None
+    puppeteer.process(frame_of(camera, 1))
+    for i in range(2, 2 + LASTING):
+        tracker.sees = moved(bundled().keypoints, [13, 15], (30, 30))
+        assert likeness(shown(puppeteer, camera, i), puppeteer.still()) > 40
+    tracker.sees = None  # a short loss later on changes nothing
+    puppeteer.process(frame_of(camera, 10))
+    tracker.sees = moved(bundled().keypoints, list(range(33)), (80, 0))
+    for i in range(11, 25):
+        out = shown(puppeteer, camera, i)
+    assert likeness(out, puppeteer.still()) < 30
+
+
 def test_calibration_makes_the_next_frame_the_neutral(tracker: Scripted) -> None:
     puppeteer = Puppeteer(bundled(), SIZE)
     camera = np.zeros((1024, 768, 3), np.uint8)
@@ -218,16 +237,16 @@ def test_real_frames_may_change_their_size_midway() -> None:
 def test_the_background_can_be_changed_and_a_bad_one_changes_nothing() -> None:
     puppeteer = Puppeteer(bundled(), SIZE)
     with_photo = puppeteer.still()
-    puppeteer.set_background("#10f020")
+    puppeteer.prepare_background("#10f020")()
     assert puppeteer.still()[2, 2].tolist() == [0x10, 0xF0, 0x20, 255]
     with pytest.raises(InputError, match="no file"):
-        puppeteer.set_background("beach")
+        puppeteer.prepare_background("beach")
     assert puppeteer.still()[2, 2].tolist() == [0x10, 0xF0, 0x20, 255]
-    puppeteer.set_background("none")
+    puppeteer.prepare_background("none")()
     clear = puppeteer.still()
     assert clear[2, 2, 3] == 0
     assert clear[:, :, 3].max() == 255
-    puppeteer.set_background("photo")
+    puppeteer.prepare_background("photo")()
     np.testing.assert_array_equal(puppeteer.still(), with_photo)
 
 
@@ -235,7 +254,7 @@ def test_another_avatar_takes_the_next_frame_as_its_neutral() -> None:
     puppeteer = Puppeteer(bundled(), SIZE, "#404040")
     for i, picture in enumerate(performance()[:4]):
         puppeteer.process(frame_of(picture, i))
-    puppeteer.set_avatar(bundled("tom"))
+    puppeteer.prepare_avatar(bundled("tom"))()
     tom = Puppeteer(bundled("tom"), SIZE, "#404040").still()
     np.testing.assert_array_equal(puppeteer.still(), tom)
     assert likeness(shown(puppeteer, performance()[15], 4), tom) > 40

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from engines.errors import InputError
 from engines.types import U8
+from realtime import warmup
 from realtime.__main__ import main
 from realtime.clip import ClipReader
 from realtime.puppeteer import Puppeteer
 from realtime.replay import parse_size
 from tests.realtime.sample import NOBODY, bundled, performance, write_clip
+
+HERE = Path(__file__).parents[2]
+DATA = Path(os.environ.get("PUPPETCAM_DATA", HERE.parent / "shared" / "data"))
+HAND = DATA / "driving" / "hand_asl_closeup.mp4"
 
 
 def replay(clip: Path, output: Path, *more: str) -> int:
@@ -36,6 +43,15 @@ def frames(path: Path) -> list[U8]:
     """The video's pictures."""
     with ClipReader(path) as clip:
         return [frame.image for frame in clip]
+
+
+def test_a_first_start_says_that_it_compiles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warmup, "SILENT_S", -1.0)
+    clip = write_clip(tmp_path / "in.mp4", performance()[:1])
+    assert replay(clip, tmp_path / "out.mp4") == 0
+    assert "first start: compiling kernels" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rate", [5, 30])
@@ -67,13 +83,60 @@ def test_a_clip_that_shows_nobody_for_a_while_and_at_first(
     assert len(frames(tmp_path / "out.mp4")) == 10
 
 
-def test_a_clip_that_shows_nobody_says_so(
+def test_a_clip_that_hardly_shows_anybody_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert replay(write_clip(tmp_path / "in.mp4", [NOBODY] * 3), tmp_path / "out.mp4") == 0
-    printed = capsys.readouterr()
-    assert "nobody was found" in printed.err
-    assert json.loads(printed.out.splitlines()[-1])["tracked"] == 0
+    for pictures, found in (
+        ([NOBODY] * 3, "in 0 of 3 frames"),
+        ([performance()[0]] + [NOBODY] * 29, "in 1 of 30 frames"),
+    ):
+        clip = write_clip(tmp_path / "in.mp4", pictures)
+        assert replay(clip, tmp_path / "out.mp4") == 3
+        printed = capsys.readouterr()
+        assert f"in.mp4 shows a person {found}" in printed.err
+        assert "head and shoulders" in json.loads(printed.out.splitlines()[-1])["hint"]
+        assert list(tmp_path.iterdir()) == [clip]
+
+
+@pytest.mark.skipif(not HAND.is_file(), reason="no test clips: set PUPPETCAM_DATA to their folder")
+def test_a_hand_alone_is_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with ClipReader(HAND) as clip:
+        pictures = [frame.image for frame in clip if 130 <= frame.index < 160]
+    clip_of_hand = write_clip(tmp_path / "in.mp4", pictures, 30)
+    assert replay(clip_of_hand, tmp_path / "out.mp4") == 3
+    assert "shows a person in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [(120, 160), (80, 60), (240, 180)])
+def test_a_clip_that_changes_its_size_midway(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], size: tuple[int, int]
+) -> None:
+    """Two streams one after the other, as a phone that is turned or a short connection make."""
+    before = list(performance()[:6])
+    after = [np.asarray(cv2.resize(p, size), np.uint8) for p in performance()[6:12]]
+    if size[0] < size[1]:  # turned, not squeezed: the person keeps their shape
+        after = [np.asarray(cv2.resize(p[:, 35:125], size), np.uint8) for p in performance()[6:12]]
+    clip = tmp_path / "in.ts"
+    clip.write_bytes(b"".join(stream(tmp_path / "part.ts", part) for part in (before, after)))
+    with ClipReader(clip) as reader:
+        sizes = [frame.image.shape[:2] for frame in reader]
+    assert sizes == [(120, 160)] * 6 + [(size[1], size[0])] * 6
+    for placement in ("photo", "performer"):
+        assert replay(clip, tmp_path / "out.mp4", "--placement", placement) == 0
+        assert result(capsys)["tracked"] == 12
+        assert [p.shape for p in frames(tmp_path / "out.mp4")] == [(128, 96, 3)] * 12
+
+
+def stream(path: Path, pictures: list[U8]) -> bytes:
+    """An MPEG transport stream: such files may simply follow one another."""
+    height, width = pictures[0].shape[:2]
+    with av.open(str(path), "w", format="mpegts") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        for picture in pictures:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(video.encode(None))
+    return path.read_bytes()
 
 
 def test_webm_without_background_keeps_the_transparency(

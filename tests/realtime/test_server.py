@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,8 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from aiortc import RTCSessionDescription
 from yarl import URL
 
-from realtime import server
-from realtime.guard import answer_errors, own_host, same_origin
+from realtime import log, server
+from realtime.guard import READ_LIMITS, answer_errors, own_host, same_origin
 from realtime.hub import Hub
 from realtime.offer import MAX_BYTES
 from realtime.server import make_app
@@ -52,6 +54,7 @@ async def refused(response: ClientResponse, status: int) -> str:
     body = await response.json()
     assert set(body) == {"error", "hint"}
     assert body["error"]
+    assert body["hint"]
     assert "Traceback" not in str(body)
     return str(body["error"])
 
@@ -102,6 +105,32 @@ async def test_methods_that_are_not_taken(http: Http) -> None:
     response = await http.put("/api/offer")
     await refused(response, 405)
     assert "POST" in response.headers["Allow"]
+    assert (await response.json())["hint"] == "It takes GET, HEAD, POST."
+
+
+async def test_an_address_that_is_too_long(
+    hub: Hub, pages: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.configure()
+    logging.getLogger().addHandler(caplog.handler)
+    runner = web.AppRunner(make_app(hub, pages=pages), access_log=None, **READ_LIMITS)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with ClientSession() as session:
+        async with session.get(f"{base}/{'x' * 9000}") as long:
+            assert "8190 characters" in await refused(long, 414)
+        async with session.get(base, headers={"Cookie": "a=" + "x" * 9000}) as page:
+            assert page.status == 200
+        async with session.get(f"{base}/{'x' * 70_000}") as endless:
+            assert endless.status == 400
+            assert "Traceback" not in await endless.text()
+    await runner.cleanup()
+    logging.getLogger().removeHandler(caplog.handler)
+    (line,) = [record for record in caplog.records if record.name == "aiohttp.server"]
+    assert line.exc_info is None
+    assert line.getMessage().startswith("a request could not be read: ")
 
 
 async def test_health(http: Http) -> None:
@@ -250,6 +279,7 @@ async def test_avatars_and_thumbnails(http: Http) -> None:
         "name": "blue",
         "thumbnail": "api/avatars/blue/thumbnail",
         "warnings": ["arms are crossed"],
+        "note": "",
         "bundled": False,
     }
     picture = await http.get("/" + cards[0]["thumbnail"])
@@ -308,6 +338,23 @@ async def test_bad_uploads(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     form = {"Content-Type": "multipart/form-data"}
     await refused(await http.post("/api/avatars?name=zoe", data=b"x", headers=form), 400)
     await refused(await http.get("/api/jobs/nothing"), 404)
+
+
+async def test_a_photo_that_does_not_arrive(
+    http: Http, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "PHOTO_S", 0.05)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "uploads"))
+    (tmp_path / "uploads").mkdir()
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"p"
+        await asyncio.sleep(0.3)
+        yield b"hoto"
+
+    answer = await http.post("/api/avatars?name=zoe", data=never())
+    assert "did not arrive" in await refused(answer, 408)
+    assert list((tmp_path / "uploads").iterdir()) == []
 
 
 async def test_an_upload_cut_off_is_no_trace() -> None:

@@ -6,11 +6,12 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engines.errors import InputError, ModelError
 from realtime.gallery import MissingError
-from realtime.shelf import BUNDLED, Shelf, own_avatars
+from realtime.shelf import BUNDLED, Shelf, held, own_avatars
 
 NAMES = {"astronaut", "edith", "kit", "mira", "tom"}
 
@@ -39,6 +40,15 @@ def test_without_a_folder_of_ones_own_there_are_the_bundled_ones(tmp_path: Path)
     assert [len(card.warnings) for card in cards] == sorted(len(card.warnings) for card in cards)
     assert shelf.load(None).name == "kit"
     assert not (tmp_path / "not").exists()
+
+
+def test_a_card_says_which_arms_the_photo_does_not_show(tmp_path: Path) -> None:
+    notes = {card.name: card.note for card in Shelf(tmp_path).cards()}
+    arms = "arms held: the photo does not show them"
+    assert notes == {"kit": "", "mira": "", "tom": "", "edith": arms, "astronaut": arms}
+    seen = np.ones(33, np.bool_)
+    seen[14] = False
+    assert held(seen) == "right arm held: the photo does not show it"
 
 
 def test_an_avatar_can_be_named_by_its_folder(shelf: Shelf) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
@@ -26,4 +27,20 @@ def test_a_slow_one_says_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines[0].startswith("first start: compiling kernels")
     steps = [line.split(":")[0].strip() for line in lines[1:-1]]
     assert steps == ["drawing kernels", "models and landmarks", "tracking and solve", "drawing"]
-    assert lines[-1].startswith("ready to serve after")
+    assert lines[-1].startswith("ready after")
+
+
+def test_the_word_comes_while_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    heard: list[str] = []
+
+    def slow(progress: object) -> None:
+        deadline = time.monotonic() + 10
+        while not out.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        heard.append(out.getvalue())
+
+    monkeypatch.setattr(warmup, "SILENT_S", 0.05)
+    monkeypatch.setattr(warmup, "warm_up_kernels", slow)
+    warm_up(bundled(), out)
+    assert heard[0].startswith("first start: compiling kernels")

@@ -11,10 +11,12 @@ import numpy as np
 from engines.errors import NoPersonError
 from engines.types import U8, Avatar, BodyMesh, Camera, Frame, Keypoints, Pose
 from realtime.gallery import AvatarCard, MissingError, Progress
+from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
 SIZE = 256
 BUNDLED = {"coral": (240, 90, 60), "teal": (20, 150, 140)}
+NOTES = {"teal": "arms held: the photo does not show them"}
 BACKGROUND = (30, 30, 60)
 
 
@@ -77,7 +79,7 @@ class FakeGallery:
 
     def cards(self) -> list[AvatarCard]:
         made = [AvatarCard(p.name, tuple(p.read_text().splitlines())) for p in self._made()]
-        return [*(AvatarCard(name, bundled=True) for name in BUNDLED), *made]
+        return [*(AvatarCard(n, (), True, NOTES.get(n, "")) for n in BUNDLED), *made]
 
     def load(self, name: str) -> Avatar:
         return avatar(name, self._colour(name))
@@ -126,11 +128,11 @@ class FakePuppet:
     def calibrate(self) -> None:
         self.calibrations += 1
 
-    def set_avatar(self, avatar: Avatar) -> None:
-        self._avatar = avatar
+    def prepare_avatar(self, avatar: Avatar) -> Swap:
+        return lambda: setattr(self, "_avatar", avatar)
 
-    def set_background(self, spec: str) -> None:
-        self._background = spec
+    def prepare_background(self, spec: str) -> Swap:
+        return lambda: setattr(self, "_background", spec)
 
     def set_mirror(self, on: bool) -> None:
         pass

@@ -27,6 +27,24 @@ def test_the_camera_moves_the_avatar(open_page: OpenPage, server: LiveServer) ->
     expect(page.locator("#welcome")).to_be_visible()
 
 
+def test_what_an_avatar_cannot_do_stands_on_its_picture(open_page: OpenPage) -> None:
+    page = open_page()
+    note = page.locator('[data-name="teal"] .note')
+    expect(note).to_have_text("arms held: the photo does not show them")
+    expect(page.locator('[data-name="coral"] .note')).to_have_count(0)
+
+
+def test_only_a_performer_is_asked_for_a_neutral_pose(open_page: OpenPage) -> None:
+    page = open_page()
+    go_live(page)
+    expect(page.locator("#notices")).to_contain_text("your neutral pose")
+    page.click("#stop")
+    page = open_page()
+    page.click("#start-sample")
+    wait_live(page)
+    expect(page.locator("#notices")).not_to_contain_text("your neutral pose")
+
+
 def test_keys_change_avatar_background_and_mirror(open_page: OpenPage, server: LiveServer) -> None:
     page = open_page()
     go_live(page)

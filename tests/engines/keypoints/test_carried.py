@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engines.errors import ModelError
-from engines.keypoints.carried import FOLDER, manifest, open_model
+from engines.keypoints.carried import FOLDER, find_graph, manifest, open_model
 
 
 @pytest.fixture
@@ -20,7 +21,8 @@ def copy(tmp_path: Path) -> Path:
 
 def test_every_carried_network_opens_as_described() -> None:
     table = manifest()
-    assert set(table) == {path.stem for path in FOLDER.glob("*.onnx")}
+    files = {file for entry in table.values() for file in entry["files"]}
+    assert files | {"models.json"} == {path.name for path in FOLDER.iterdir()}
     for name, entry in table.items():
         with open_model(name) as engine:
             assert {s.name: list(s.shape) for s in engine.inputs} == entry["inputs"]
@@ -52,6 +54,23 @@ def test_altered_file(copy: Path, name: str) -> None:
     (copy / name).write_bytes(content)
     with pytest.raises(ModelError, match=f"{name}: got sha256"):
         open_model("pose_landmark", folder=copy)
+
+
+def test_precisions_share_weights_and_have_digests_of_their_own() -> None:
+    single, half = find_graph("pose_landmark"), find_graph("pose_landmark", "fp16")
+    assert (single.path.name, half.path.name) == ("pose_landmark.onnx", "pose_landmark.fp16.onnx")
+    assert single.digest != half.digest
+    assert len(list(FOLDER.glob("pose_landmark*.weights"))) == 1
+
+
+def test_digest_tells_other_weights(copy: Path) -> None:
+    before = find_graph("pose_landmark", folder=copy).digest
+    table = json.loads((copy / "models.json").read_text())
+    (copy / "pose_landmark.weights").write_bytes(b"retrained")
+    digest = hashlib.sha256(b"retrained").hexdigest()
+    table["models"]["pose_landmark"]["files"]["pose_landmark.weights"] = digest
+    (copy / "models.json").write_text(json.dumps(table))
+    assert find_graph("pose_landmark", folder=copy).digest != before
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1", json.dumps({"other": 1})])
