@@ -5,7 +5,7 @@
 // one per mesh, see Sheet; box: int4 per sheet; texels, flow: see paint.cu. nearest: u64, the rasters of all sheets, EMPTY to begin with:
 // depth, made to compare as a number, above the triangle. The least key is the nearest triangle, of
 // equals the first, as in the CPU's order.
-struct Sheet {
+struct alignas(16) Sheet {
     int canvas;        // where the sheet's raster begins in ``nearest``
     int fine;          // how much finer than the picture it is: 1 textures, 2 colours without backs
     int first;         // the first triangle of those that share its planes
