@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from engines.avatar.figure import LIMBS, Figure
+from engines.avatar.palm import palm_colour, palm_shade
 from engines.avatar.region import Mask, erode
 from engines.avatar.weights import head_circle
 from engines.types import F32, U8, BodyMesh, Layer
 
-_MARGIN = 0.03  # m inside the frame where the surface still goes on beneath a cropped layer
+_MARGIN = 0.05  # m inside the frame where the surface still goes on beneath a cropped layer
 Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows, columns
 _TROUSERS = np.array([62, 66, 78], np.float32)  # where no leg is seen at all
 _SHOES = np.array([52, 48, 46], np.float32)
 _THERE = 0.35  # share of a part that its layer must cover
-_SKIN = 18.0  # CIELAB a, b: a hand's colour farther from the face's is a sleeve's or a thing's
 _SPREAD = 400  # steps that a colour may travel over the surface
 
 
@@ -42,16 +41,21 @@ def body_colours(
     colour = image[row, column].astype(np.float32)
     group = _groups(body)
     skin = skin_colour(image, alpha, figure)
-    seen &= (group != "hand") | _like(colour, skin)
     known = _mirrored(body, colour, seen)
     for name in np.unique(group):
         where = group == name
         if (known & where).any():
             continue
-        default = {"hand": skin, "foot": _SHOES, "leg": _TROUSERS}.get(str(name))
+        default = {"foot": _SHOES, "leg": _TROUSERS}.get(str(name))
         if default is not None:
             colour[where] = default * _shade(figure)[where, None]
             known |= where
+    # what a hand hides of itself is its colour in soft light, not a smear of what is seen of it
+    shade = palm_shade(body, group == "hand")
+    for i, name in enumerate(LIMBS[1:3], 1):
+        hand = (group == "hand") & (figure.limb == i)
+        colour[hand] = palm_colour(image, alpha, labels, figure, name, skin) * shade[hand]
+        known |= hand
     colour = _spread(body, group, colour, known)
     out = np.empty((len(colour), 4), np.uint8)
     out[:, :3] = np.clip(np.rint(colour), 0, 255)
@@ -69,13 +73,6 @@ def skin_colour(image: U8, alpha: U8, figure: Figure) -> F32:
     if face.sum() < 16:
         return np.array([200, 160, 135], np.float32)
     return np.asarray(np.median(image[face], 0), np.float32)
-
-
-def _like(colour: F32, skin: F32) -> Mask:
-    """Which colours f32 (N, 3) have the hue of ``skin``, whatever the light."""
-    both = np.concatenate([colour, skin[None]])[None] / 255
-    lab = cv2.cvtColor(both.astype(np.float32), cv2.COLOR_RGB2LAB)[0]
-    return np.asarray(np.linalg.norm(lab[:-1, 1:] - lab[-1, 1:], axis=1) < _SKIN)
 
 
 def _inferred(

@@ -12,7 +12,7 @@ from engines.types import F32, I32, U8
 FAR = np.float32(1e9)
 SMALLEST = np.float32(0.02)  # px²: twice the area below which a triangle is left out
 _SLACK = np.float32(1e-3)  # px by which neighbours overlap, so that rounding leaves no crack
-SOLID = np.float32(224)  # alpha, of 255, below which a texel hides nothing of its own mesh
+SOLID = np.float32(250)  # alpha, of 255, below which a texel hides nothing of its own mesh
 _BEYOND = np.float32(1e3)  # m: how much farther away such a texel counts
 
 
@@ -32,8 +32,8 @@ def raster(
 
     points: f32 (N, 3) px, px, depth (smaller is nearer), finite; faces: i32 (F, 3); cull: leave
     out triangles seen from behind (twice the area above zero, with y down). ragged: u8 (F,), 1
-    for triangles whose texture has holes: where the nearest texel of texture f32 (h, w, 4), found
-    through plane f32 (F, 8) as in ``lay_texture``, is not solid, all that is solid counts as
+    for triangles whose texture has holes: where one of the texels of texture f32 (h, w, 4) that
+    ``lay_texture`` samples through plane f32 (F, 8) is not solid, all that is solid counts as
     nearer. So a sheet that folds shows no slits. depth: f32 (H, W) and
     face: i32 (H, W), index of the triangle or -1, are cleared and written inside ``box`` alone;
     box: i32 (4,), written: left, top, right, bottom, empty where the mesh lies outside. A centre
@@ -112,13 +112,15 @@ def raster(
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _alpha(plane: F32, texture: F32, x: np.float32, y: np.float32) -> np.float32:
-    """The nearest texel's alpha, 0..255, at an output px."""
-    dx, dy = x - plane[0], y - plane[1]
-    u = int(plane[2] + plane[3] * dx + plane[4] * dy)
-    v = int(plane[5] + plane[6] * dx + plane[7] * dy)
-    u = min(max(u, 0), texture.shape[1] - 1)
-    v = min(max(v, 0), texture.shape[0] - 1)
-    return np.float32(texture[v, u, 3])
+    """The least alpha, 0..255, of the four texels that an output px is sampled from."""
+    dx, dy, half = x - plane[0], y - plane[1], np.float32(0.5)
+    u = int(math.floor(plane[2] + plane[3] * dx + plane[4] * dy - half))
+    v = int(math.floor(plane[5] + plane[6] * dx + plane[7] * dy - half))
+    right, bottom = texture.shape[1] - 1, texture.shape[0] - 1
+    u0, u1 = min(max(u, 0), right), min(max(u + 1, 0), right)
+    v0, v1 = min(max(v, 0), bottom), min(max(v + 1, 0), bottom)
+    above = min(texture[v0, u0, 3], texture[v0, u1, 3])
+    return min(above, min(texture[v1, u0, 3], texture[v1, u1, 3]))
 
 
 @numba.njit(cache=True, nogil=True)
