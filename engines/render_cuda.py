@@ -104,7 +104,7 @@ class CudaRenderer:
         )  # fmt: skip
         launch(
             "raster", (_WARP * len(scene.faces),), len(scene.faces), placed, fixed["faces"],
-            fixed["sheets"], stance["box"], width, self._nearest,
+            fixed["sheets"], stance["box"], fixed["texels"], self._flow, width, self._nearest,
         )  # fmt: skip
         launch(
             "paint", (width, height), width, height, len(scene.names), stance["order"],

@@ -19,10 +19,10 @@ class Scene:
 
     names: of the sheets, textures, then skins. points: f32 (P, 4), x, y, z m and how much finer
     than the picture their raster is; centres: f32 (P, 4); index: i32 (P, 4); weight: f32 (P, 4);
-    sheet: i32 (P,), -1 for covers. faces: i32 (F, 4), three points and the sheet; textured: how
-    many of them are of textures. xy: f32 (N, 2) texture px of the textures' points; colours: f32
-    (M, 4) of the skins' points, which come after those; covered: i32 (C,), which of them have a
-    cover, the last C points. texels: f32 (T, 4); sheets: i32 (S, 8), see ``Sheet`` in
+    sheet: i32 (P,), -1 for covers. faces: i32 (F, 4), three points and 2 * sheet + ragged;
+    textured: how many of them are of textures. xy: f32 (N, 2) texture px of the textures' points;
+    colours: f32 (M, 4) of the skins' points, which come after those; covered: i32 (C,), which of
+    them have a cover, the last C points. texels: f32 (T, 4); sheets: i32 (S, 8), see ``Sheet`` in
     kernels/raster.cu; keys: pixels of all sheets' rasters.
     """
 
@@ -53,7 +53,7 @@ class Scene:
         owner = np.repeat(np.arange(len(bindings)), lengths)
         fine = np.where(owner < len(textures), 1, FINE)
         faces = [
-            np.column_stack([sheet.faces + first, np.full(len(sheet.faces), n)])
+            np.column_stack([sheet.faces + first, 2 * n + sheet.ragged.astype(np.int32)])
             for n, (sheet, first) in enumerate(zip(drawn, first_point, strict=False))
         ]
         covered = [

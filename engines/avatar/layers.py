@@ -132,6 +132,7 @@ def _hidden(scene: _Scene, name: str, own: Mask, nearer: Mask) -> Mask:
         # beneath a forearm the trunk closes up; beneath a hanging arm it is as wide as its body
         guess = close(own, round(_CLOSE * metre)) | _trunk(scene.figure, own.shape)
         guess |= scene.figure.silhouette("core", own.shape)
+        guess &= _within_gaps(scene, nearer)
     else:
         guess = tube(scene.figure, name, scene.alpha)[0] > 0
         guess &= distance(own) < _REACH[name[:3]] * metre
@@ -153,6 +154,41 @@ def _trunk(figure: Figure, shape: tuple[int, ...]) -> Mask:
     canvas: U8 = np.zeros(shape, np.uint8)
     cv2.fillConvexPoly(canvas, np.rint(np.array([a, b, d, c]) * 8).astype(np.int32), 1, shift=3)
     return np.asarray(canvas > 0)
+
+
+def _within_gaps(scene: _Scene, nearer: Mask) -> Mask:
+    """Pixels (H, W) no farther out than the trunk can be beneath arms that it touches.
+
+    Where background shows between trunk and arm the trunk ends; above, up to the shoulder, its
+    outline is a straight line.
+    """
+    height, width = nearer.shape
+    shoulders, hips = (
+        [scene.figure.bones[f"{bone}.{side}"] for side in "LR"]
+        for bone in ("upperarm01", "upperleg01")
+    )
+    top, bottom = np.mean(shoulders, 0), np.mean(hips, 0)
+    rows = np.arange(max(0, int(top[1])), min(height, int(bottom[1])))
+    out = np.ones(nearer.shape, bool)
+    columns = np.arange(width)
+    for shoulder in shoulders:
+        side = 1 if shoulder[0] > top[0] else -1
+        known = [float(shoulder[1])]
+        reach = [abs(float(shoulder[0] - top[0]))]
+        for y in rows:
+            axis = top[0] + (bottom[0] - top[0]) * (y - top[1]) / max(bottom[1] - top[1], 1.0)
+            away = side * (columns - axis)
+            free = ~scene.person[y] & (away > 0)
+            arm = nearer[y] & (away > 0)
+            if free.any() and arm.any() and away[free].min() < away[arm].max():
+                known.append(float(y))
+                reach.append(float(away[free].min()))
+        if len(known) > 1:
+            limit = np.interp(np.arange(height), known, reach, right=np.inf)
+            down = np.arange(height)[:, None]
+            axis = top[0] + (bottom[0] - top[0]) * (down - top[1]) / max(bottom[1] - top[1], 1.0)
+            out &= (side * (columns - axis) < limit[:, None]) | (down < shoulder[1])
+    return out
 
 
 def _moves_alike(scene: _Scene, name: str) -> Mask:

@@ -87,7 +87,7 @@ def grid(threads: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def argument(value: Any) -> Any:
     """A launch's argument in the width that the kernels take."""
-    if isinstance(value, int):
+    if isinstance(value, int | np.integer):
         return np.int32(value)
     return np.float32(value) if isinstance(value, float) else value
 

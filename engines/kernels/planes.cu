@@ -1,6 +1,6 @@
 // Values at corners as affine functions of the pixel: engines/kernels/planes.py.
 //
-// placed: float4 (N) px; faces: int4 (F) of three points and their sheet; out: f32 (F, 8) of x0, y0
+// placed: float4 (N) px; faces: int4 (F), of which three points are read; out: f32 (F, 8) of x0, y0
 // and start, right, down of two values, or (F, 16) of four, the last two unused.
 struct Affine {
     float x0, y0, x1, y1, x2, y2, inverse;

@@ -1,11 +1,11 @@
 // The nearest triangle at every pixel centre: engines/kernels/raster.py.
 //
 // A warp draws one triangle, 8 lines of 4 pixels at a time: a write of 4 keys is a sector of memory.
-// placed: float4 (N) px, px, depth; faces: int4 (F) of three points and their sheet; sheets: one per
-// mesh, see Sheet; box: int4 per sheet. nearest: u64, the rasters of all sheets, EMPTY to begin with:
+// placed: float4 (N) px, px, depth; faces: int4 (F) of three points and 2 * sheet + ragged; sheets:
+// one per mesh, see Sheet; box: int4 per sheet; texels, flow: see paint.cu. nearest: u64, the rasters of all sheets, EMPTY to begin with:
 // depth, made to compare as a number, above the triangle. The least key is the nearest triangle, of
 // equals the first, as in the CPU's order.
-struct Sheet {
+struct alignas(16) Sheet {
     int canvas;        // where the sheet's raster begins in ``nearest``
     int fine;          // how much finer than the picture it is: 1 textures, 2 colours without backs
     int first;         // the first triangle of those that share its planes
@@ -17,6 +17,8 @@ struct Sheet {
 #define FAR 1e9f
 #define SMALLEST 0.02f
 #define SLACK 1e-3f
+#define SOLID 224.0f
+#define BEYOND 1e3f
 #define LINES 8
 #define COLUMNS 4
 
@@ -25,14 +27,26 @@ struct Bound { // x = at + slope * dy
     __device__ float operator()(float dy) const { return at + slope * dy; }
 };
 
+// The nearest texel's alpha, 0..255, at a pixel.
+static __device__ float alpha_at(
+    const Sheet& sheet, const float4* texels, const float4* flow, int x, int y) {
+    float4 p = flow[0], q = flow[1];
+    float dx = (float)x + 0.5f - p.x, dy = (float)y + 0.5f - p.y;
+    int u = (int)(p.z + p.w * dx + q.x * dy), v = (int)(q.y + q.z * dx + q.w * dy);
+    u = min(max(u, 0), sheet.width - 1);
+    v = min(max(v, 0), sheet.height - 1);
+    return texels[sheet.texture + v * sheet.width + u].w;
+}
+
 extern "C" __global__ void raster(
     int count, const float4* placed, const int4* faces, const Sheet* sheets, const int4* box,
-    int width, u64* nearest) {
+    const float4* texels, const float4* flow, int width, u64* nearest) {
     int f = thread_x() / (LINES * COLUMNS), lane = thread_x() % (LINES * COLUMNS);
     if (f >= count) return;
     int4 face = faces[f];
-    Sheet sheet = sheets[face.w];
-    int4 limit = box[face.w];
+    Sheet sheet = sheets[face.w >> 1];
+    int4 limit = box[face.w >> 1];
+    bool ragged = face.w & 1;
     float4 a = placed[face.x], b = placed[face.y], c = placed[face.z];
     float x1 = b.x - a.x, y1 = b.y - a.y, x2 = c.x - a.x, y2 = c.y - a.y;
     float area = x1 * y2 - x2 * y1;
@@ -75,6 +89,7 @@ extern "C" __global__ void raster(
         int last = (int)floorf(leave);
         for (int x = (int)ceilf(enter) + lane % COLUMNS; x <= last; x += COLUMNS) {
             float z = here + zx * (float)x;
+            if (ragged && alpha_at(sheet, texels, flow + 2 * (f - sheet.first), x, y) < SOLID) z += BEYOND;
             if (z < FAR) atomicMin(row + x, key_of(z, f));
         }
     }

@@ -18,11 +18,17 @@ def kernels_on_host(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     return compile_kernels(tmp_path_factory.mktemp("kernels"))
 
 
-@pytest.fixture(params=["host", pytest.param("cuda", marks=pytest.mark.gpu)])
-def device(request: pytest.FixtureRequest) -> Device:
-    if request.param == "host":
-        return HostDevice(request.getfixturevalue("kernels_on_host"))
+@pytest.fixture
+def card() -> CudaDevice:
     try:
         return CudaDevice()
     except DeviceError as error:
         pytest.skip(f"no card: {error.message}")
+
+
+@pytest.fixture(params=["host", pytest.param("card", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> Device:
+    if request.param == "host":
+        return HostDevice(request.getfixturevalue("kernels_on_host"))
+    found: CudaDevice = request.getfixturevalue("card")
+    return found

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from engines.avatar import store
 from engines.backdrop import Backdrop
-from engines.kernels.cuda import Device
-from engines.render import Renderer, View
+from engines.errors import DeviceError
+from engines.kernels.cuda import CudaDevice, Device
+from engines.render import Renderer
 from engines.render_cuda import CudaRenderer
 from engines.types import U8, Avatar, Pose
-from tests.engines.figures import SIZE, with_hand
+from tests.engines.figures import SIZE, avatar, with_hand
 from tests.engines.test_render import turned
 
 WANTED_DB = 45.0
@@ -21,10 +27,12 @@ def psnr(a: U8, b: U8) -> float:
     return np.inf if error == 0 else 10 * np.log10(255**2 / error)
 
 
-def twins(figure: Avatar, device: Device, spec: str) -> tuple[Renderer, Backdrop, CudaRenderer]:
-    renderer = Renderer(figure, SIZE, View())
-    backdrop = Backdrop(figure, SIZE, View(), spec)
-    return renderer, backdrop, CudaRenderer(device, Renderer(figure, SIZE, View()), backdrop)
+def twins(
+    figure: Avatar, device: Device, spec: str, size: tuple[int, int] = SIZE
+) -> tuple[Renderer, Backdrop, CudaRenderer]:
+    renderer = Renderer(figure, size)
+    backdrop = Backdrop(figure, size, renderer.view, spec)
+    return renderer, backdrop, CudaRenderer(device, Renderer(figure, size), backdrop)
 
 
 def poses(figure: Avatar) -> list[Pose]:
@@ -45,3 +53,56 @@ def test_the_frame_is_the_cpus(device: Device, spec: str) -> None:
     for pose in [*poses(figure), figure.reference]:
         want = backdrop.under(renderer.render(pose))
         assert psnr(cuda.render(pose), want) >= WANTED_DB
+
+
+@pytest.mark.parametrize(("name", "size"), [("astronaut", (256, 256)), ("kit", (101, 77))])
+def test_an_enrolled_avatar_is_the_cpus(device: Device, name: str, size: tuple[int, int]) -> None:
+    figure = store.load_avatar(Path(store.__file__).parent / "bundled" / name)
+    renderer, backdrop, cuda = twins(figure, device, "blur", size)
+    for pose in poses(figure):
+        want = backdrop.under(renderer.render(pose))
+        assert psnr(cuda.render(pose), want) >= WANTED_DB
+
+
+def test_another_background_from_the_next_frame_on(device: Device) -> None:
+    figure = avatar()
+    renderer, backdrop, cuda = twins(figure, device, "photo")
+    person = renderer.render(figure.reference)
+    for spec in ("none", "#204060", "#600000", "none"):
+        backdrop = Backdrop(figure, SIZE, renderer.view, spec)
+        cuda.set_backdrop(backdrop)
+        assert psnr(cuda.render(figure.reference), backdrop.under(person)) >= WANTED_DB
+
+
+def test_a_pose_that_cannot_be_drawn_leaves_the_next_frame_whole(device: Device) -> None:
+    figure = avatar()
+    renderer, backdrop, cuda = twins(figure, device, "none")
+    broken = dataclasses.replace(figure.reference, root=np.full(3, np.nan, np.float32))
+    with pytest.raises(ValueError, match="finite"):
+        cuda.render(broken)
+    want = backdrop.under(renderer.render(figure.reference))
+    assert psnr(cuda.render(figure.reference), want) >= WANTED_DB
+
+
+def test_without_cupy_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(DeviceError, match="pip install 'cupy-cuda13x"):
+        CudaDevice()
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+def test_ten_thousand_frames_take_no_more_memory_than_one(card: CudaDevice) -> None:
+    import cupy
+
+    figure, _ = with_hand((0, 0))
+    _, _, cuda = twins(figure, card, "photo")
+    moves = poses(figure)
+    cuda.render(moves[0])
+    pool = cupy.get_default_memory_pool()
+    before = (pool.used_bytes(), pool.total_bytes(), cupy.cuda.runtime.memGetInfo()[0])
+    for n in range(10_000):
+        cuda.render(moves[n % len(moves)])
+    after = (pool.used_bytes(), pool.total_bytes(), cupy.cuda.runtime.memGetInfo()[0])
+    assert after[:2] == before[:2]
+    assert before[2] - after[2] < 2**20  # others may use the card too

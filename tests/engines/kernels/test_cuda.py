@@ -55,7 +55,15 @@ class Mesh:
         self.depth: F32 = np.full(shape, FAR, np.float32)
         self.face: I32 = np.full(shape, -1, np.int32)
         self.box: I32 = np.zeros(4, np.int32)
-        raster(self.points, self.faces, fine > 1, self.depth, self.face, self.box)
+        self.texture: F32 = rng.random((9, 13, 4), np.float32) * 255  # holes everywhere
+        self.ragged: U8 = rng.integers(0, 2, faces, np.uint8) * np.uint8(fine == 1)
+        self.plane: F32 = np.zeros((faces, 8), np.float32)
+        xy = (rng.random((40, 2), np.float32) * 1.4 - 0.2) * np.array([13, 9], np.float32)
+        planes(self.points, self.faces, xy.astype(np.float32), self.plane)
+        raster(
+            self.points, self.faces, fine > 1, self.ragged, self.plane, self.texture,
+            self.depth, self.face, self.box,
+        )  # fmt: skip
         outside = np.ones(shape, bool)
         left, top, right, bottom = self.box
         outside[top:bottom, left:right] = False
@@ -161,12 +169,13 @@ def test_raster(device: Device, seed: int, fine: int) -> None:
     mesh = Mesh(seed, fine)
     start = np.full(5 + mesh.face.size, EMPTY, np.uint64)
     keys = device.array(start)
-    faces = np.concatenate([padded(mesh.faces), padded(mesh.faces, 1)]).astype(np.int32)
-    sheets = sheet_rows((5, fine, 0, 0, 0, 0), (5, fine, 0, 0, 0, 0))
+    faces = np.concatenate([padded(mesh.faces, mesh.ragged), padded(mesh.faces, 2)])
+    sheets = sheet_rows((5, fine, 0, 0, 13, 9), (5, fine, 60, 0, 0, 0))
     box = np.array([mesh.box, [9, 9, 9, 9]], np.int32)  # nothing of the second sheet is inside
     device.launch(
         "raster", (32 * len(faces),), len(faces), device.array(padded(mesh.points)),
-        device.array(faces), device.array(sheets), device.array(box), mesh.width, keys,
+        device.array(faces), device.array(sheets), device.array(box),
+        device.array(mesh.texture), device.array(mesh.plane), mesh.width, keys,
     )  # fmt: skip
     result = got(device, keys, start)
     assert (result[:5] == EMPTY).all()
@@ -189,7 +198,8 @@ def test_raster_writes_nothing_outside(device: Device, shift: float) -> None:
     box = np.array([[edge[0], 0, edge[1], mesh.height]], np.int32)
     device.launch(
         "raster", (32 * 60,), 60, device.array(padded(points)), device.array(padded(mesh.faces)),
-        device.array(sheet_rows((0, 1, 0, 0, 0, 0))), device.array(box), mesh.width, keys,
+        device.array(sheet_rows((0, 1, 0, 0, 0, 0))), device.array(box),
+        keys, keys, mesh.width, keys,
     )  # fmt: skip
     assert (got(device, keys, start) == EMPTY).all()
 
@@ -202,7 +212,7 @@ def test_raster_fills_the_picture_with_a_huge_triangle_behind_the_camera(device:
         "raster", (32,), 1, device.array(padded(points)),
         device.array(np.array([[0, 1, 2, 0]], np.int32)),
         device.array(sheet_rows((0, 1, 0, 0, 0, 0))),
-        device.array(np.array([[0, 0, 40, 24]], np.int32)), 40, keys,
+        device.array(np.array([[0, 0, 40, 24]], np.int32)), keys, keys, 40, keys,
     )  # fmt: skip
     result = got(device, keys, start)
     assert (result & np.uint64(0xFFFFFFFF) == 0).all()
