@@ -135,9 +135,9 @@ def build(trt: Any, graph: Path, target: str | None = None, report: Report | Non
 
 
 def targets(trt: Any) -> list[str]:
-    """What ``build`` can compile for without a card: ["sm_75", ...]."""
-    known = getattr(trt, "ComputeCapability", None)
-    names = [] if known is None else list(known.__members__)
+    """What ``build`` can compile for without a card: ["sm_75", ...]; [] for the classic library,
+    which may know the names as well but compiles on the card only."""
+    names = list(trt.ComputeCapability.__members__) if trt.__name__ == "tensorrt_rtx" else []
     return [f"sm_{name.removeprefix('SM')}" for name in names if name.startswith("SM")]
 
 

@@ -30,7 +30,7 @@ TIDY_S = 1.0  # after a performance has ended
 
 @dataclass(frozen=True, slots=True)
 class Backstage:
-    """What performs, as the live loop needs it. backend: what computes, in words."""
+    """What performs, as the live loop needs it. backend: what will compute, in words."""
 
     gallery: Gallery
     make_puppet: PuppetMaker
@@ -78,13 +78,14 @@ class Hub:
     def health(self) -> dict[str, Any]:
         """What /healthz says."""
         running, declared = self._admission.running, self._admission.declared
+        newest = next(reversed(self.sessions.values()), None)
         known = declared is not None or running > 0
         return {
             "status": "ok",
             "sessions": running,
             "viewers": sum(session.viewers for session in self.sessions.values()),
             "capacity": self._admission.places(self._worker.load.share()) if known else None,
-            "backend": self.backstage.backend,
+            "backend": newest.performance.backend if newest else self.backstage.backend,
             "version": self.version,
         }
 

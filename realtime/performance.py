@@ -91,6 +91,11 @@ class Performance:
     def set_avatar(self, avatar: Avatar) -> Future[bool]:
         return self._changes.ask("avatar", lambda: self._puppet.prepare_avatar(avatar))
 
+    @property
+    def backend(self) -> str:
+        """What computes now, in words."""
+        return self._puppet.backend
+
     def snapshot(self) -> StatsSnapshot:
         return StatsSnapshot(
             self._in.per_second(),

@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         ClipReader(args.input) as clip,
         ClipWriter(args.output, clip.rate, size, alpha=transparent) as out,
     ):
-        warm_up(avatar, sys.stderr)
+        warm_up(avatar, sys.stderr, choice.device)
         puppeteer = Puppeteer(
             avatar, size, args.background, placement=args.placement, mirror=args.mirror,
             device=choice.device,

@@ -16,8 +16,8 @@ from realtime.puppeteer import Puppeteer
 SILENT_S = 1.5  # a compiled start is shorter than this and needs no word
 
 
-def warm_up(avatar: Avatar, out: TextIO) -> None:
-    """Run a few frames through a puppeteer; numba keeps what it compiled for the next start."""
+def warm_up(avatar: Avatar, out: TextIO, device: str = "cpu") -> None:
+    """Run a few frames through a puppeteer; what is compiled is kept for the next start."""
     began = time.perf_counter()
     said = False
 
@@ -46,7 +46,9 @@ def warm_up(avatar: Avatar, out: TextIO) -> None:
 
     step("drawing kernels", lambda: warm_up_kernels(lambda name: None))
     puppeteer: list[Puppeteer] = []
-    step("models and landmarks", lambda: puppeteer.append(Puppeteer(avatar, (64, 64))))
+    step(
+        "models and landmarks", lambda: puppeteer.append(Puppeteer(avatar, (64, 64), device=device))
+    )
     photo = np.ascontiguousarray(avatar.image)
     step("tracking and solve", lambda: puppeteer[0].process(Frame(photo, captured_s=0.0)))
     step("drawing", puppeteer[0].still)

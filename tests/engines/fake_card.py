@@ -163,7 +163,7 @@ class FakeLogger:
 
 
 def fake_trt(engine: FakeEngine | None = None, capabilities: tuple[str, ...] = ("SM86",)) -> Any:
-    """A TensorRT module that knows one plan, PLAN."""
+    """A TensorRT module that knows one plan, PLAN; the classic one without capabilities."""
     known = engine or FakeEngine()
 
     def runtime(logger: Any) -> Any:
@@ -176,7 +176,7 @@ def fake_trt(engine: FakeEngine | None = None, capabilities: tuple[str, ...] = (
         return SimpleNamespace(deserialize_cuda_engine=deserialize)
 
     return SimpleNamespace(
-        __name__="tensorrt_fake",
+        __name__="tensorrt_rtx" if capabilities else "tensorrt",
         __version__="1.0",
         Builder=object,
         ILogger=FakeLogger,

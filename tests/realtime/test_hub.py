@@ -61,6 +61,7 @@ async def test_frames_flow_both_ways(hub: Hub, puppets: list[FakePuppet]) -> Non
         assert stats["tracking"] is True
         assert set(stats["stages"]["paint"]) == {"p50", "p95", "p99"}
         assert hub.health()["sessions"] == 1
+        assert hub.health()["backend"] == "fake"
         assert no_camera_pixel(performer)
     await until(lambda: not hub.sessions)
     await until(lambda: puppets[0].closed)
