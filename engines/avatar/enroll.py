@@ -22,6 +22,7 @@ from engines.body.fit import fit
 from engines.body.mesh import load_body
 from engines.errors import NoPersonError
 from engines.keypoints.people import find_people
+from engines.keypoints.silhouette import silhouette
 from engines.types import F32, Avatar
 
 Progress = Callable[[str, float], None]
@@ -50,7 +51,10 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     fitted = fit(load_body(), person.keypoints, person.mask, image.shape)
     body, pose, seen = fitted.body, fitted.pose, fitted.seen
     say("cutting out the person", 0.5)
-    alpha = matte(image, person.mask) if photo.alpha is None else photo.alpha
+    if photo.alpha is not None:
+        alpha = photo.alpha
+    else:  # among several people the second network cannot tell whose pixels it sees
+        alpha = matte(image, silhouette(image, person) if len(people) == 1 else person.mask)
     shape = figure(body, pose)
     labels = without_gaps(image, alpha, parts(image, alpha, shape, seen), shape)
     colours, _ = foreground(image, alpha)
