@@ -26,6 +26,7 @@ from engines.keypoints.silhouette import silhouette
 from engines.types import F32, Avatar
 
 Progress = Callable[[str, float], None]
+_GHOST = 0.15  # probability of a person from which a pixel is left out of the background
 _SIDES = (("left", 11, 13, 15, 23, 25, 27), ("right", 12, 14, 16, 24, 26, 28))
 
 
@@ -51,10 +52,9 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     fitted = fit(load_body(), person.keypoints, person.mask, image.shape)
     body, pose, seen = fitted.body, fitted.pose, fitted.seen
     say("cutting out the person", 0.5)
-    if photo.alpha is not None:
-        alpha = photo.alpha
-    else:  # among several people the second network cannot tell whose pixels it sees
-        alpha = matte(image, silhouette(image, person) if len(people) == 1 else person.mask)
+    # among several people the second network cannot tell whose pixels it sees
+    mask = silhouette(image, person) if len(people) == 1 else person.mask
+    alpha = matte(image, mask) if photo.alpha is None else photo.alpha
     shape = figure(body, pose)
     labels = without_gaps(image, alpha, parts(image, alpha, shape, seen), shape)
     colours, _ = foreground(image, alpha)
@@ -63,7 +63,9 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     say("colouring the body", 0.85)
     painted = body_colours(colours, alpha, labels, shape, body, cutouts)
     say("filling the background", 0.9)
-    scene = background(image, alpha)
+    # what may be a lock of hair is no background either: it would stay behind as a ghost
+    unsure = (mask > _GHOST) if photo.alpha is None else np.zeros(alpha.shape, np.bool_)
+    scene = background(image, np.where(unsure, np.uint8(255), alpha))
     notes = [*photo.warnings, *warnings(len(people), shape, seen)]
     say("done", 1.0)
     return Avatar(

@@ -11,7 +11,7 @@ from engines.types import F32, U8, check
 
 SIZE = 256  # px, the network's picture
 _AROUND = 1.25  # side of what it looks at, in the person's own
-_NEAR = 0.03  # of that side: farther from the person's own mask it tells of other things
+_NEAR = 0.06  # of that side: farther from the person's own mask it tells of other things
 _HEAD = (1.3, 2.0)  # head widths about the face: where it has its whole say, and none
 _SURE = 0.99  # no network is surer than this
 _SAY = 0.6  # the selfie network's share of the say: its outlines are the cleaner ones
