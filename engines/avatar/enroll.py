@@ -21,10 +21,12 @@ from engines.body.fit import fit
 from engines.body.mesh import load_body
 from engines.errors import NoPersonError
 from engines.keypoints.people import find_people
+from engines.keypoints.silhouette import silhouette
 from engines.types import F32, Avatar, Progress
 from engines.version import version
 
 HINT = "wanted a photo of one person, facing the camera, head and shoulders at least"
+_GHOST = 0.15  # probability of a person from which a pixel is left out of the background
 
 
 def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
@@ -46,7 +48,9 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     fitted = fit(load_body(), person.keypoints, person.mask, image.shape)
     body, pose, seen = fitted.body, fitted.pose, fitted.seen
     say("cutting out the person", 0.5)
-    alpha = matte(image, person.mask) if photo.alpha is None else photo.alpha
+    # among several people the second network cannot tell whose pixels it sees
+    mask = silhouette(image, person) if len(people) == 1 else person.mask
+    alpha = matte(image, mask) if photo.alpha is None else photo.alpha
     if not (alpha > 127).any():
         raise NoPersonError(
             f"nobody can be cut out of {photo.name}: the outline found is empty", HINT
@@ -59,7 +63,9 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     say("colouring the body", 0.85)
     painted = body_colours(colours, alpha, labels, shape, body, cutouts)
     say("filling the background", 0.9)
-    scene = background(image, alpha)
+    # what may be a lock of hair is no background either: it would stay behind as a ghost
+    unsure = (mask > _GHOST) if photo.alpha is None else np.zeros(alpha.shape, np.bool_)
+    scene = background(image, np.where(unsure, np.uint8(255), alpha))
     notes = [*photo.warnings, *warnings(len(people), shape, seen)]
     say("done", 1.0)
     return Avatar(
