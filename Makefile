@@ -39,6 +39,10 @@ $(VENV)/.core: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
+$(VENV)/.gpu-rtx: $(VENV)/.test ## TensorRT for RTX: 96 MB; compiles engines without a card
+	$(BIN)/python -m pip install --quiet --editable '.[gpu-rtx]'
+	touch $@
+
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV): some minutes the first time"
 	$(BIN)/python -m pip install --quiet --editable '.[test]'

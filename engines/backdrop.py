@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engines.avatar.photo import open_photo
 from engines.errors import InputError
 from engines.kernels.composite import composite, straighten
 from engines.render import View
@@ -76,9 +77,10 @@ def _cover(path: Path, size: tuple[int, int]) -> U8:
             f"background: got {str(path)!r}, which is no file",
             "wanted photo, blur, none, #rrggbb or the path of a picture",
         )
-    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise InputError(f"background: {path.name} is not a readable picture", "give a PNG or JPEG")
+    try:
+        picture = open_photo(path, long_side=2 * max(size)).image
+    except InputError as error:
+        raise InputError(f"background: {error.message}", "give another PNG or JPEG") from error
     height, width = picture.shape[:2]
     scale = max(size[0] / width, size[1] / height)
     big = cv2.resize(
@@ -86,5 +88,4 @@ def _cover(path: Path, size: tuple[int, int]) -> U8:
         interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
     )  # fmt: skip
     top, left = (big.shape[0] - size[1]) // 2, (big.shape[1] - size[0]) // 2
-    crop = big[top : top + size[1], left : left + size[0]]
-    return np.ascontiguousarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB))
+    return np.ascontiguousarray(big[top : top + size[1], left : left + size[0]])

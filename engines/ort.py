@@ -8,6 +8,7 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from engines.base import Arrays, TensorSpec, check_feeds
+from engines.driver import ON_CPU
 from engines.errors import DeviceError, ModelError
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -84,7 +85,13 @@ class OrtEngine:
         if self._session is None:
             raise ValueError("engine: it is closed")
         check_feeds(self.inputs, feeds)
-        return dict(zip(self._names, self._session.run(self._names, feeds), strict=True))
+        try:
+            values = self._session.run(self._names, feeds)
+        except Exception as error:  # ONNX Runtime's own types have no common base
+            if self.device == "cpu":
+                raise
+            raise DeviceError(f"{self.device}: the engine failed ({error})", ON_CPU) from error
+        return dict(zip(self._names, values, strict=True))
 
     def close(self) -> None:
         """Give the session's memory back."""

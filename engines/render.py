@@ -118,6 +118,9 @@ class Renderer:
         self._fine_depth: F32 = np.empty(fine, np.float32)
         self._fine_face: I32 = np.empty(fine, np.int32)
         self._trunk, self._arms, self._behind = _stacked(list(self.textures), list(self.skins))
+        bone = avatar.body.bone
+        self._chest = bone("spine01")
+        self._hands = {a: (bone(f"wrist.{a[-1]}"), bone(f"lowerarm01.{a[-1]}")) for a in self._arms}
 
     def render(self, pose: Pose) -> F32:
         """The person, f32 (H, W, 4) premultiplied RGBA 0..255. The buffer is the renderer's own
@@ -189,16 +192,15 @@ class Renderer:
 
     def _order(self) -> list[str]:
         """Names of what is drawn, back to front, for the present pose."""
-        body = self.avatar.body
+        heads = self.avatar.body.heads
 
-        def depth(bone: str) -> float:
-            j = body.bone(bone)
-            return float(self._maps[j, 2, :3] @ body.heads[j] + self._maps[j, 2, 3])
+        def depth(bone: int) -> float:
+            return float(self._maps[bone, 2, :3] @ heads[bone] + self._maps[bone, 2, 3])
 
-        chest = depth("spine01")
+        chest = depth(self._chest)
         reach: dict[str, float] = {}
         for arm in self._arms:
-            wrist, elbow = depth(f"wrist.{arm[-1]}"), depth(f"lowerarm01.{arm[-1]}")
+            wrist, elbow = map(depth, self._hands[arm])
             reach[arm] = (wrist + elbow) / 2 - chest
             limit = BEHIND_M - HYSTERESIS_M * (arm in self._behind)
             if min(wrist - chest, reach[arm]) > limit:

@@ -8,7 +8,7 @@ a body that faces the camera has its left hand at larger x. Camera: weak perspec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -22,6 +22,9 @@ U8 = NDArray[np.uint8]
 
 Layout = Literal["blazepose33"]
 LAYOUT_POINTS: dict[str, int] = {"blazepose33": 33}
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and the share done, 0..1."""
 
 
 def check(name: str, array: Any, dtype: type, shape: tuple[int | None, ...]) -> None:

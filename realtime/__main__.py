@@ -8,9 +8,10 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from engines.errors import PuppetcamError
+from engines.version import version
+from realtime import log
 
 # command -> one line for the overview; each lives in the module of its name
 COMMANDS = {
@@ -28,17 +29,24 @@ EPILOG = """exit codes: 0 done, 1 failed, 2 input that cannot be used, 3 nobody 
 OS_HINT = "look at the disk's free space and at who may write there; -v says where it happened"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line; each command's module adds its own arguments."""
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The command line. The command that ``argv`` names adds its arguments; the others, whose
+
+    modules take long to import, are only listed.
+    """
+    named = next((word for word in argv if not word.startswith("-")), None)
     top = argparse.ArgumentParser(
         prog="puppetcam",
         description="One photo becomes a live avatar.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"puppetcam {version('puppetcam')}")
+    top.add_argument("--version", action="version", version=f"puppetcam {version()}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
+        if name != named:
+            commands.add_parser(name, help=summary)
+            continue
         module = importlib.import_module(f"realtime.{name}")
         command = commands.add_parser(
             name,
@@ -57,11 +65,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    args = parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if args.verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    argv = sys.argv[1:] if argv is None else argv
+    args = parser(argv).parse_args(argv)
+    usual = logging.INFO if args.command == "serve" else logging.WARNING
+    log.configure(logging.DEBUG if args.verbose else usual)
     try:
         return int(args.run(args))
     except PuppetcamError as error:

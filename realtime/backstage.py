@@ -6,20 +6,26 @@ import argparse
 import sys
 from functools import partial
 
+from engines.device import WORDS, choose
 from realtime.enroll import enroll_file
 from realtime.hub import Backstage
-from realtime.puppeteer import BACKEND, Puppeteer
+from realtime.puppeteer import Puppeteer
 from realtime.shelf import Shelf
 from realtime.warmup import warm_up
 
 
 def open_backstage(args: argparse.Namespace) -> Backstage:
-    """Load and compile what a first frame needs; says what it compiles when that takes long."""
+    """Load and compile what a first frame needs; says what it compiles when that takes long.
+
+    Raises DeviceError for a device that is not there.
+    """
+    choice = choose(args.device)
+    print(choice, file=sys.stderr)
     shelf = Shelf(args.avatars)
     warm_up(shelf.load(None), sys.stderr)
     return Backstage(
         gallery=shelf,
-        make_puppet=lambda avatar: Puppeteer(avatar),
+        make_puppet=partial(Puppeteer, device=choice.device, background_start=True),
         enroll=partial(enroll_file, shelf.own),
-        backend=BACKEND,
+        backend=WORDS[choice.device],
     )

@@ -29,10 +29,12 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
+from engines.device import choose
 from engines.errors import InputError, PuppetcamError
 from engines.types import Frame
 from realtime.card import machine_card
 from realtime.clip import ClipReader
+from realtime.config import add_device
 from realtime.puppeteer import Puppeteer
 from realtime.shelf import Shelf
 from realtime.stats import StageStats, StageTimes
@@ -55,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also glass-to-glass through Chromium (default 30 s)",
     )  # fmt: skip
     parser.add_argument("--no-start", action="store_true", help="skip the start of the server")
+    add_device(parser)
 
 
 def camera_frames(path: Path, count: int) -> list[Frame]:
@@ -102,9 +105,12 @@ def measure_enrolment(avatar_name: str | None, avatars: Path | None) -> float:
 
 
 @contextmanager
-def running_server(avatars: Path | None) -> Iterator[tuple[str, float, psutil.Process]]:
+def running_server(
+    avatars: Path | None, device: str = "auto"
+) -> Iterator[tuple[str, float, psutil.Process]]:
     """A server of its own: (address, seconds until it was ready, process)."""
     command = [sys.executable, "-m", "realtime", "serve", "--port", "0", "--json"]
+    command += ["--device", device]
     if avatars:
         command += ["--avatars", str(avatars)]
     begin = time.perf_counter()
@@ -135,9 +141,12 @@ def running_server(avatars: Path | None) -> Iterator[tuple[str, float, psutil.Pr
 
 def run(args: argparse.Namespace) -> int:
     """Print the machine card, the table and, as the last line, JSON."""
+    choice = choose(args.device)
     card = machine_card()
     print(card)
-    puppeteer = Puppeteer(Shelf(args.avatars).load(args.avatar), (512, 512), "photo")
+    print(choice)
+    avatar = Shelf(args.avatars).load(args.avatar)
+    puppeteer = Puppeteer(avatar, (512, 512), "photo", device=choice.device)
     frames = camera_frames(args.input or SAMPLE, 600)
     stages = measure_compute(frames, puppeteer, args.frames)
     tracked = puppeteer.tracking
@@ -145,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
     rss_mb = (psutil.Process().memory_info().rss - clip_bytes) / 2**20
     result: dict[str, Any] = {
         "machine": asdict(card),
+        "backend": puppeteer.backend,
         "compute_ms": {name: asdict(s) for name, s in stages.items()},
         "tracked": tracked,
         "compute_rss_mb": round(rss_mb, 1),
@@ -157,7 +167,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"memory of the compute process    {rss_mb:8.0f} MB")
     print(f"enrolment of one photo           {result['enroll_s']:8.1f} s")
     if not args.no_start or args.browser:
-        with running_server(args.avatars) as (url, ready_s, process):
+        with running_server(args.avatars, choice.device) as (url, ready_s, process):
             result["serve_ready_s"] = round(ready_s, 2)
             print(f"server ready after               {ready_s:8.1f} s")
             if args.browser:

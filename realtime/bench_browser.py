@@ -8,8 +8,6 @@ the moment it is shown. Same page, same clock, every frame.
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import tempfile
 import time
@@ -26,6 +24,7 @@ from tqdm import tqdm
 
 from engines.errors import DeviceError, InputError, PuppetcamError
 from engines.types import U8
+from realtime.chromium import find_chromium
 from realtime.clip import ClipReader
 from realtime.mark import NUMBERS, write_mark
 
@@ -35,18 +34,6 @@ WARM_UP_S = 3.0
 CONNECT_S = 30.0
 # A capture repeats its numbers: a frame that took longer than this would be taken for a later one.
 LONGEST_MS = 4000.0
-
-PLACES = {
-    "linux": (),
-    "darwin": (
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    ),
-    "win32": (
-        r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-        r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
-    ),
-}
 
 # --use-fake-ui...: no permission question. The mDNS feature hides loopback addresses otherwise.
 FLAGS = (
@@ -89,24 +76,6 @@ WATCH = """async () => {
 }"""
 
 Log = NDArray[np.float64]
-
-
-def find_chromium() -> Path:
-    """Chromium, Chrome or Edge on this machine; PUPPETCAM_CHROMIUM names another.
-
-    Raises DeviceError if there is none.
-    """
-    named = os.environ.get("PUPPETCAM_CHROMIUM")
-    names = (named,) if named else ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = [path for name in names if (path := shutil.which(name))]
-    found += [] if named else [path for path in PLACES.get(sys.platform, ()) if Path(path).exists()]
-    if not found:
-        raise DeviceError(
-            f"no Chromium here (looked for {', '.join(names)})",
-            "Debian, Ubuntu: apt-get install chromium; elsewhere install Chrome, "
-            "or set PUPPETCAM_CHROMIUM to the program",
-        )
-    return Path(found[0])
 
 
 def write_capture(path: Path, pictures: Iterable[U8], rate: int = 30) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import version as installed
 from pathlib import Path
 
 import psutil
+
+from engines.version import version
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +46,8 @@ def machine_card() -> MachineCard:
         memory_gb=psutil.virtual_memory().total / 2**30,
         system=platform.system(),
         python=platform.python_version(),
-        versions={n: version(n) for n in ("puppetcam", "onnxruntime", "numba", "aiortc", "av")},
+        versions={
+            "puppetcam": version(),
+            **{n: installed(n) for n in ("onnxruntime", "numba", "aiortc", "av")},
+        },
     )

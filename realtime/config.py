@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,11 @@ from urllib.parse import urlsplit
 
 from aiortc import RTCIceServer
 
-from engines.errors import DeviceError, InputError
+from engines.device import DEVICES
+from engines.errors import InputError
 
 HOST = "127.0.0.1"
 PORT = 8088
-DEVICES = ("auto", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,11 @@ def ice_server(url: str) -> RTCIceServer:
     raise InputError(f"--ice-server: got {url!r}", wanted)
 
 
-def checked_device(device: str) -> str:
-    """The device to compute on. Raises DeviceError for one that is not there."""
-    if device not in DEVICES:
-        raise DeviceError(
-            f"--device {device} is not there: this version computes on the CPU only.",
-            "Leave --device out, or give --device cpu",
-        )
-    return "cpu"
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """The option --device of every command that computes frames."""
+    parser.add_argument(
+        "--device",
+        default="auto",
+        metavar="|".join(DEVICES),
+        help="where to compute; what was asked for is what you get (default auto)",
+    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -19,11 +18,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import av
-from av.error import FFmpegError
-
 from engines.errors import PuppetcamError
-from realtime.bench_browser import find_chromium
+from realtime.chromium import find_chromium
 
 LIBRARIES = ("numpy", "numba", "opencv-python-headless", "onnxruntime", "av", "aiortc", "aiohttp")
 
@@ -59,6 +55,9 @@ def libraries_found() -> Iterator[Finding]:
 
 def codecs_found() -> Iterator[Finding]:
     """Video encoders, proven by opening them."""
+    import av
+    from av.error import FFmpegError
+
     for codec, use, needed in (
         ("libx264", "H264, the first choice", False),
         ("libvpx", "VP8, the fallback", True),
@@ -78,16 +77,27 @@ def codecs_found() -> Iterator[Finding]:
 
 
 def compute_found() -> Iterator[Finding]:
-    """ONNX Runtime's providers, and whether an NVIDIA driver answers."""
+    """ONNX Runtime's providers, the card, and what can compute on it."""
+    from engines.device import ON_CARD, check
+    from engines.driver import driver
     from engines.ort import available_providers
 
     providers = available_providers()
     yield Finding("compute CPU", "CPUExecutionProvider" in providers, ", ".join(providers))
-    driver = shutil.which("nvidia-smi")
-    yield Finding(
-        "compute GPU", False, "driver found, but this version computes on the CPU only"
-        if driver else "no NVIDIA driver; not needed", needed=False,
-    )  # fmt: skip
+    try:
+        gpu = driver()
+    except PuppetcamError as error:
+        yield Finding("compute GPU", False, f"{error.message}; not needed", False, error.hint)
+        return
+    cuda, card = ".".join(map(str, gpu.cuda)), gpu.card
+    yield Finding("compute GPU", True, f"{card.name}, {card.target}, driver for CUDA {cuda}", False)
+    for device in ON_CARD:
+        try:
+            check(device, gpu)
+        except PuppetcamError as error:
+            yield Finding(f"compute {device}", False, error.message, False, error.hint)
+        else:
+            yield Finding(f"compute {device}", True, f"--device {device}", False)
 
 
 def cameras_found() -> Iterator[Finding]:
@@ -147,13 +157,22 @@ PARTS = (
 )
 
 
+def _findings(part: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """What a part of the report finds; a library that is not there is a finding too."""
+    try:
+        return list(part())
+    except ImportError as error:
+        what = part.__name__.removesuffix("_found")
+        return [Finding(what, False, f"cannot be looked at ({error})", hint="pip install -e .")]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """``doctor`` takes no arguments of its own."""
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report."""
-    findings = [finding for part in PARTS for finding in part()]
+    findings = [finding for part in PARTS for finding in _findings(part)]
     for f in findings:
         mark = "ok     " if f.ok else ("MISSING" if f.needed else "absent ")
         print(f"{mark} {f.what:<24} {f.found}")

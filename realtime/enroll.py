@@ -18,7 +18,7 @@ from tqdm import tqdm
 from engines.avatar.enroll import enroll
 from engines.avatar.photo import open_photo
 from engines.avatar.store import check_name, read_manifest, save_avatar
-from realtime.gallery import Progress
+from engines.types import Progress
 from realtime.shelf import Shelf
 
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def enroll_file(avatars: Path, photo: Path, name: str, progress: Progress) -> list[str]:
     """Enrol a file into the folder ``avatars``; the warnings. The server runs this in a process."""
-    avatar = enroll(open_photo(photo), name, lambda step, done: progress(done, step))
+    avatar = enroll(open_photo(photo), name, progress)
     save_avatar(avatar, avatars)
     return list(avatar.provenance["warnings"])
 

@@ -137,7 +137,7 @@ def failed(job: Job, error: str, hint: str) -> Job:
 def follow(job: Job, kind: str, value: Any, name: str) -> Job:
     """The job after an event from its process."""
     if kind == "progress":
-        share, stage = value
+        stage, share = value
         return replace(job, progress=min(1.0, max(job.progress, share)), stage=stage)
     if kind == "done":
         return replace(
@@ -185,7 +185,7 @@ def _enroll(pipe: Connection, enroll: Enroller, photo: Path, name: str) -> None:
     process = psutil.Process()  # live frames come first
     process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 10)
     try:
-        warnings = enroll(photo, name, lambda share, stage: pipe.send(("progress", (share, stage))))
+        warnings = enroll(photo, name, lambda stage, share: pipe.send(("progress", (stage, share))))
         pipe.send(("done", warnings))
     except PuppetcamError as error:
         pipe.send(("failed", (error.message, error.hint)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engines.errors import InputError
-from engines.types import Avatar
+from engines.types import Avatar, Progress
 
 
 class MissingError(InputError):
@@ -43,9 +43,6 @@ class Gallery(Protocol):
     def delete(self, name: str) -> None:
         """Raises MissingError, or InputError for a bundled one."""
 
-
-Progress = Callable[[float, str], None]
-"""Told the share done (0..1) and what is being done."""
 
 Enroller = Callable[[Path, str, Progress], list[str]]
 """Makes an avatar of a photo under a name and returns its warnings. Runs in a process of its own,

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from engines.errors import BusyError, InputError, PuppetcamError
@@ -92,6 +93,16 @@ def same_origin(host: str, origin: str | None, fetch_site: str | None) -> bool:
         return origin is None or urlsplit(origin).netloc.lower() == host.lower()
     except ValueError:  # no address at all
         return False
+
+
+def without_trace(record: logging.LogRecord) -> bool:
+    """Log filter: what is no request is somebody else's mistake; one line about it is enough."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg, record.args = "a request could not be read: %s", (error.message,)
+        record.exc_info = None
+    return True
 
 
 def guard(allow_hosts: frozenset[str]) -> Middleware:

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.blazepose import ELBOWS, HIPS, SHOULDERS, WRISTS, middle
 from engines.types import F32, U8, Keypoints
 
 Mask = NDArray[np.bool_]
-ARMS = np.array([13, 14, 15, 16])  # elbows and wrists
+ARMS = np.array([*ELBOWS, *WRISTS])
 
 
 def psnr(picture: U8, truth: U8, inside: Mask) -> float:
@@ -54,7 +55,7 @@ def flicker(before: U8, now: U8, after: U8, inside: Mask) -> float:
 def torso_length(keypoints: Keypoints) -> float:
     """Distance between the middles of the shoulders and of the hips, px."""
     xy = keypoints.xy
-    return float(np.linalg.norm((xy[11] + xy[12] - xy[23] - xy[24]) / 2))
+    return float(np.linalg.norm(middle(xy, SHOULDERS) - middle(xy, HIPS)))
 
 
 def keypoint_errors(found: Keypoints | None, truth: Keypoints, size: tuple[int, int]) -> F32:

@@ -23,8 +23,10 @@ class Puppet(Protocol):
     """
 
     times: StageTimes
-    backend: str
     tracking: bool
+
+    @property
+    def backend(self) -> str: ...
 
     def process(self, frame: Frame) -> Frame:
         """RGB camera frame in, RGBA avatar frame out, of the same instant (``with_image``).

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from engines.backdrop import Backdrop
-from engines.body.neutral import SHOULDERS, middle, mirrored, scaled
+from engines.blazepose import SHOULDERS, middle
+from engines.body.neutral import mirrored, scaled
 from engines.body.solve import BodySolver
 from engines.errors import InputError
 from engines.keypoints.tracker import PoseTracker
@@ -14,7 +15,6 @@ from engines.types import U8, Avatar, Frame, Keypoints
 from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
-BACKEND = "CPU: ONNX Runtime, numba"
 SAME_SHAPE = 0.02  # a browser that sends smaller pictures rounds their sides
 LASTING = 5  # frames: who is lost sooner after the neutral was nobody (a hand alone, a coat)
 
@@ -25,10 +25,9 @@ class Puppeteer:
     size: (width, height) of the output. background: see ``engines.backdrop.Backdrop``. placement:
     ``photo`` frames the avatar as in its photo; ``performer`` puts it where the performer stood at
     the neutral, in a picture of the camera's proportions; view: a framing of one's own. times: the
-    stages of ``process``; tracking: whether the last frame showed a performer.
+    stages of ``process``; tracking: whether the last frame showed a performer. device: where
+    the networks compute; background_start: they serve on the CPU until that is ready.
     """
-
-    backend = BACKEND
 
     def __init__(
         self,
@@ -38,6 +37,8 @@ class Puppeteer:
         placement: str = "photo",
         mirror: bool = False,
         view: View | None = None,
+        device: str = "cpu",
+        background_start: bool = False,
     ) -> None:
         if placement not in ("photo", "performer"):
             raise InputError(f"placement: got {placement!r}", "wanted photo or performer")
@@ -45,7 +46,7 @@ class Puppeteer:
         self.tracking = False
         self._size, self._placement, self._mirror = size, placement, mirror
         self._background, self._view = background, view
-        self._tracker = PoseTracker()
+        self._tracker = PoseTracker(device=device, background=background_start)
         self._camera = (1, 1)  # width, height px: the neutral's picture
         self._calibrate = True
         self._followed = 0  # frames with a performer since the neutral
@@ -54,6 +55,11 @@ class Puppeteer:
         self._solver: BodySolver
         self._backdrop: Backdrop
         self.prepare_avatar(avatar)()
+
+    @property
+    def backend(self) -> str:
+        """What computes, in words."""
+        return self._tracker.backend
 
     def prepare_avatar(self, avatar: Avatar) -> Swap:
         """Another avatar, performed from the swap on; the next frame is its neutral."""
@@ -108,7 +114,8 @@ class Puppeteer:
         return frame.with_image(image)
 
     def close(self) -> None:
-        """Nothing to release: every buffer goes with the object."""
+        """Let the networks go; every other buffer goes with the object."""
+        self._tracker.close()
 
     def _from_neutral(self, keypoints: Keypoints, width: int, height: int) -> Keypoints:
         """Mirrored if asked for, in px of the neutral's picture.

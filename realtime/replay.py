@@ -17,8 +17,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from engines.device import choose
 from engines.errors import InputError, NoPersonError
 from realtime.clip import ClipReader, ClipWriter
+from realtime.config import add_device
 from realtime.puppeteer import Puppeteer
 from realtime.shelf import Shelf
 from realtime.warmup import warm_up
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--mirror", action="store_true", help="move as the mirror image")
     parser.add_argument("--avatars", type=Path, metavar="DIR", help="where your avatars are kept")
+    add_device(parser)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -62,6 +65,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Write the video; prints where and how fast."""
+    choice = choose(args.device)
     avatar = Shelf(args.avatars).load(args.avatar)
     if args.output.exists() and args.input.exists() and args.output.samefile(args.input):
         raise InputError(
@@ -85,12 +89,14 @@ def run(args: argparse.Namespace) -> int:
     ):
         warm_up(avatar, sys.stderr)
         puppeteer = Puppeteer(
-            avatar, size, args.background, placement=args.placement, mirror=args.mirror
-        )
+            avatar, size, args.background, placement=args.placement, mirror=args.mirror,
+            device=choice.device,
+        )  # fmt: skip
         frames = tqdm(
             clip, total=clip.count or None, desc="replay", unit="frame", disable=None,
             file=sys.stderr,
         )  # fmt: skip
+        print(choice, file=sys.stderr)
         started = time.perf_counter()
         for frame in frames:
             out.write(puppeteer.process(frame).image)
@@ -111,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
         print(
             json.dumps(
                 {"output": str(args.output), "frames": count, "tracked": tracked, "size": size,
-                 "seconds": round(seconds, 3)}
+                 "backend": puppeteer.backend, "seconds": round(seconds, 3)}
             )
         )  # fmt: skip
     return 0

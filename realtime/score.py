@@ -21,11 +21,13 @@ from tqdm import tqdm
 
 from engines.avatar.enroll import enroll
 from engines.avatar.photo import Photo
+from engines.device import choose
 from engines.errors import InputError, NoPersonError
 from engines.keypoints.people import PeopleFinder, Person
 from engines.render import View
 from engines.types import F32, U8
 from realtime.clip import ClipReader, ClipWriter
+from realtime.config import add_device
 from realtime.metrics import ARMS, Mask, flicker, keypoint_errors, psnr, ssim
 from realtime.puppeteer import Puppeteer
 
@@ -100,7 +102,7 @@ def _mean(errors: F32) -> float:
     return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")
 
 
-def score_clip(path: Path, video: Path | None = None) -> Score:
+def score_clip(path: Path, video: Path | None = None, device: str = "cpu") -> Score:
     """Score one clip; with ``video`` the truth and the avatar are written side by side there.
 
     Raises NoPersonError if no frame shows a person, InputError if fewer than three follow it.
@@ -126,7 +128,7 @@ def score_clip(path: Path, video: Path | None = None) -> Score:
             if puppeteer is None:
                 avatar = enroll(Photo.of(frame.image, path.name), path.stem)
                 scale = size[0] / avatar.image.shape[1]  # enrolment may have made it smaller
-                puppeteer = Puppeteer(avatar, size, "photo", view=View(scale))
+                puppeteer = Puppeteer(avatar, size, "photo", view=View(scale), device=device)
                 puppeteer.process(frame)
                 photo, photo_person = frame.image, truth
                 if video is not None:
@@ -162,14 +164,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="write truth and avatar side by side to this folder",
     )
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a table and, as the last line, JSON."""
+    choice = choose(args.device)
+    print(choice, file=sys.stderr)
     if args.video:
         args.video.mkdir(parents=True, exist_ok=True)
     scores = [
-        score_clip(clip, args.video / f"{clip.parent.name}_{clip.stem}.mp4" if args.video else None)
+        score_clip(
+            clip,
+            args.video / f"{clip.parent.name}_{clip.stem}.mp4" if args.video else None,
+            choice.device,
+        )
         for clip in args.clips
     ]
     print(
@@ -194,7 +203,8 @@ def run(args: argparse.Namespace) -> int:
         "flicker": _average([s.avatar.flicker for s in scores]),
         "flicker_truth": _average([s.truth_flicker for s in scores]),
     }
-    print(json.dumps({"mean": mean, "clips": [asdict(s, dict_factory=_null) for s in scores]}))
+    clips = [asdict(s, dict_factory=_null) for s in scores]
+    print(json.dumps({"device": choice.device, "mean": mean, "clips": clips}))
     return 0
 
 

@@ -6,9 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import errno
-import importlib.metadata
 import json
-import logging
 import signal
 import socket
 import ssl
@@ -18,8 +16,9 @@ from collections.abc import Callable
 from aiohttp import web
 
 from engines.errors import BusyError, InputError
-from realtime import guard, log, memory
-from realtime.config import DEVICES, HOST, PORT, ServerConfig, checked_device, ice_server
+from engines.version import version
+from realtime import guard, memory
+from realtime.config import HOST, PORT, ServerConfig, add_device, ice_server
 from realtime.hub import Backstage, Hub
 from realtime.server import make_app
 
@@ -63,17 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--cert", default=None, metavar="PEM", help="certificate for https, with --key")
     add("--key", default=None, metavar="PEM", help="private key for https, with --cert")
-    add(
-        "--device",
-        default="auto",
-        metavar="|".join(DEVICES),
-        help="where to compute; what was asked for is what you get (default auto)",
-    )
+    add_device(parser)
 
 
 def config_of(args: argparse.Namespace) -> ServerConfig:
-    """The checked options. Raises InputError or DeviceError."""
-    checked_device(args.device)
+    """The checked options. Raises InputError."""
     return ServerConfig(
         args.host,
         args.port,
@@ -91,7 +84,6 @@ def run(args: argparse.Namespace, open_backstage: OpenBackstage | None = None) -
         from realtime import backstage as performing  # models and kernels: only once they serve
 
         open_backstage = performing.open_backstage
-    log.configure(logging.DEBUG if getattr(args, "verbose", False) else logging.INFO)
     # The event loop shares the interpreter with the compute thread. At the default of 5 ms it waits
     # for the lock several times per frame: measured 97 to 65 ms glass-to-glass, 17 to 27 frames/s.
     sys.setswitchinterval(SWITCH_S)
@@ -119,14 +111,6 @@ def bind(host: str, port: int) -> socket.socket:
             f"cannot listen on {host}, port {port} ({error.strerror or error})",
             "wanted an address of this machine and a port of 1024 or above",
         ) from error
-
-
-def version() -> str:
-    """The installed version, or "source" in a checkout that is not installed."""
-    try:
-        return importlib.metadata.version("puppetcam")
-    except importlib.metadata.PackageNotFoundError:
-        return "source"
 
 
 async def _serve(

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,7 +32,7 @@ from engines.avatar.store import check_name
 from engines.errors import InputError
 from realtime import offer
 from realtime.enrolment import Enrolments
-from realtime.guard import TooLargeError, TooLateError, answer_errors, guard, problem
+from realtime.guard import TooLargeError, TooLateError, answer_errors, guard, problem, without_trace
 from realtime.hub import Hub
 
 MAX_PHOTO_BYTES = 32 * 1024 * 1024
@@ -64,6 +65,7 @@ def make_app(
             web.get("/{path:.*}", get_page),
         ]
     )
+    logging.getLogger("aiohttp.server").addFilter(without_trace)  # adds it once
     app.on_response_prepare.append(_always_ask)
     app.on_cleanup.append(_close)
     return app

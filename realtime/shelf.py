@@ -20,7 +20,7 @@ from engines.avatar.store import (
     read_manifest,
     read_seen,
 )
-from engines.body.solve import ARMS
+from engines.blazepose import ELBOWS, WORDS
 from engines.errors import InputError, PuppetcamError
 from engines.types import Avatar
 from realtime.gallery import AvatarCard, MissingError
@@ -44,11 +44,8 @@ def held(seen: NDArray[np.bool_]) -> str:
 
     The solver moves an arm only where the photo shows its elbow.
     """
-    left, right = (not seen[arm[1]] for arm in (ARMS["L"], ARMS["R"]))
-    if not left and not right:
-        return ""
-    which = "arms" if left and right else f"{'left' if left else 'right'} arm"
-    return f"{which} held: the photo does not show {'them' if left and right else 'it'}"
+    hidden = [word for word, elbow in zip(WORDS.values(), ELBOWS, strict=True) if not seen[elbow]]
+    return "arms held" if len(hidden) == 2 else f"{hidden[0]} arm held" if hidden else ""
 
 
 class Shelf:

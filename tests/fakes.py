@@ -23,9 +23,10 @@ from engines.types import (
     Frame,
     Keypoints,
     Pose,
+    Progress,
 )
-from realtime import serve
-from realtime.gallery import AvatarCard, MissingError, Progress
+from realtime import log, serve
+from realtime.gallery import AvatarCard, MissingError
 from realtime.hub import Backstage
 from realtime.puppet import Swap
 from realtime.stats import StageTimes
@@ -177,7 +178,7 @@ def fake_enroll(photo: Path, name: str, progress: Progress) -> list[str]:
     A slow one keeps a file "half" beside the photo while it lasts.
     """
     kind = photo.read_bytes()[:1]
-    progress(0.5, "Looking for a person")
+    progress("Looking for a person", 0.5)
     if kind == b"n":
         raise NoPersonError("There is no person in the photo.", "Choose another photo.")
     if kind == b"x":
@@ -205,6 +206,7 @@ def fake_backstage(size: int = SIZE, made: list[FakePuppet] | None = None) -> Ba
 
 
 if __name__ == "__main__":
+    log.configure()
     parser = argparse.ArgumentParser()
     serve.add_arguments(parser)
     try:

@@ -61,7 +61,10 @@ export class Gallery extends EventTarget {
       picture.src = avatar.thumbnail;
       picture.alt = "";
       const name = text("name", avatar.name);
-      if (avatar.note) name.append(text("note", avatar.note));
+      if (avatar.note) {
+        name.append(text("note", avatar.note));
+        tile.title += `: ${avatar.note}, as the photo does not show what they need to move`;
+      }
       tile.append(picture, name);
       if (index < 9) {
         const key = text("key", String(index + 1));

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +16,15 @@ from engines.avatar.matte import foreground, matte
 from engines.avatar.parts import parts
 from engines.avatar.photo import Photo
 from engines.avatar.store import check_name
+from engines.blazepose import ARMS, ELBOWS, LEGS, SHOULDERS, WORDS, WRISTS, middle
 from engines.body.fit import fit
 from engines.body.mesh import load_body
 from engines.errors import NoPersonError
 from engines.keypoints.people import find_people
-from engines.types import F32, Avatar
+from engines.types import F32, Avatar, Progress
+from engines.version import version
 
-Progress = Callable[[str, float], None]
-_SIDES = (("left", 11, 13, 15, 23, 25, 27), ("right", 12, 14, 16, 24, 26, 28))
+HINT = "wanted a photo of one person, facing the camera, head and shoulders at least"
 
 
 def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
@@ -41,16 +40,17 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
     say("looking for a person", 0.0)
     people = find_people(image)
     if not people:
-        raise NoPersonError(
-            f"nobody was found in {photo.name}",
-            "wanted a photo of one person, facing the camera, head and shoulders at least",
-        )
+        raise NoPersonError(f"nobody was found in {photo.name}", HINT)
     person = max(people, key=lambda p: float(p.mask.sum()))
     say("fitting the body", 0.15)
     fitted = fit(load_body(), person.keypoints, person.mask, image.shape)
     body, pose, seen = fitted.body, fitted.pose, fitted.seen
     say("cutting out the person", 0.5)
     alpha = matte(image, person.mask) if photo.alpha is None else photo.alpha
+    if not (alpha > 127).any():
+        raise NoPersonError(
+            f"nobody can be cut out of {photo.name}: the outline found is empty", HINT
+        )
     shape = figure(body, pose)
     labels = without_gaps(image, alpha, parts(image, alpha, shape, seen), shape)
     colours, _ = foreground(image, alpha)
@@ -76,7 +76,7 @@ def enroll(photo: Photo, name: str, progress: Progress | None = None) -> Avatar:
         provenance={
             "source": photo.name,
             "source_sha256": photo.digest,
-            "tool": f"puppetcam {_version()}",
+            "tool": f"puppetcam {version()}",
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "fit_error_px": round(float(fitted.error_px), 2),
             "size": [image.shape[1], image.shape[0]],
@@ -91,40 +91,36 @@ def warnings(people: int, shape: Figure, seen: NDArray[np.bool_]) -> list[str]:
     if people > 1:
         notes.append(f"{people} people were found: the largest was taken.")
     xy = shape.marks[:, :2]
-    if not seen[[11, 12]].any():
+    if not seen[list(SHOULDERS)].any():
         notes.append("The face fills the frame: body and arms are guessed entirely.")
-    elif _crossed(xy) and seen[[13, 14, 15, 16]].sum() >= 3:
+    elif _crossed(xy) and seen[[*ELBOWS, *WRISTS]].sum() >= 3:
         notes.append("The arms are crossed: what they hide of each other is guessed.")
-    torso = float(np.linalg.norm(xy[11] - xy[12])) if seen[[11, 12]].all() else shape.metre * 0.33
-    if torso < 48:
+    left, right = xy[list(SHOULDERS)]
+    both = seen[list(SHOULDERS)].all()
+    width = float(np.linalg.norm(left - right)) if both else shape.metre * 0.33
+    if width < 48:
         notes.append(
-            f"The person is small (shoulders {torso:.0f} px wide): "
+            f"The person is small (shoulders {width:.0f} px wide): "
             "a photo in which they are taller looks sharper."
         )
-    for side, shoulder, elbow, wrist, hip, knee, ankle in _SIDES:
-        if not seen[shoulder]:
+    for side, word in WORDS.items():
+        arm, leg = ARMS[side], LEGS[side]
+        if not seen[arm.shoulder]:
             continue
-        if not seen[elbow]:
-            notes.append(f"The {side} arm is not seen below the shoulder: its look is guessed.")
-        elif not seen[wrist]:
-            notes.append(f"The {side} hand is not seen: its look is guessed.")
-        if seen[hip] and not seen[knee]:
-            notes.append(f"The {side} leg is not seen: its look is guessed.")
-        elif seen[knee] and not seen[ankle]:
-            notes.append(f"The {side} foot is not seen: its look is guessed.")
+        if not seen[arm.elbow]:
+            notes.append(f"The {word} arm is not seen below the shoulder: its look is guessed.")
+        elif not seen[arm.wrist]:
+            notes.append(f"The {word} hand is not seen: its look is guessed.")
+        if seen[leg.hip] and not seen[leg.knee]:
+            notes.append(f"The {word} leg is not seen: its look is guessed.")
+        elif seen[leg.knee] and not seen[leg.ankle]:
+            notes.append(f"The {word} foot is not seen: its look is guessed.")
     return notes
 
 
 def _crossed(xy: F32) -> bool:
     """Whether each hand has gone over to the other elbow's side."""
-    across = xy[11] - xy[12]
-    left, right = ((xy[i] - (xy[11] + xy[12]) / 2) @ across for i in (15, 16))
+    across = xy[SHOULDERS[0]] - xy[SHOULDERS[1]]
+    left, right = ((xy[i] - middle(xy, SHOULDERS)) @ across for i in WRISTS)
     reach = 0.1 * float(across @ across)
     return bool(left < -reach and right > reach) or bool(left < -3 * reach or right > 3 * reach)
-
-
-def _version() -> str:
-    try:
-        return version("puppetcam")
-    except PackageNotFoundError:
-        return "0"

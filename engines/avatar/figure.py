@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.blazepose import ARMS, LEGS
 from engines.body.kinematics import forward, transform
 from engines.sheet import layer_of
 from engines.types import F32, I32, U8, BodyMesh, Pose
@@ -15,10 +16,8 @@ from engines.types import F32, I32, U8, BodyMesh, Pose
 LIMBS = ("core", "arm.L", "arm.R", "leg.L", "leg.R")
 # BlazePose points along each limb: root, middle, end, the two knuckles (or toe twice)
 LIMB_MARKS = {
-    "arm.L": (11, 13, 15, 17, 19),
-    "arm.R": (12, 14, 16, 18, 20),
-    "leg.L": (23, 25, 27, 31, 31),
-    "leg.R": (24, 26, 28, 32, 32),
+    **{f"arm.{side}": arm[:5] for side, arm in ARMS.items()},
+    **{f"leg.{side}": (*leg[:3], leg.toe, leg.toe) for side, leg in LEGS.items()},
 }
 
 

@@ -11,6 +11,7 @@ from engines.avatar.region import Mask, blur, box_of, dilate, distance, resized
 from engines.avatar.tube import HALF_WIDTH, tube
 from engines.avatar.walk import walk
 from engines.avatar.weights import to_polygon, to_segment
+from engines.blazepose import SHOULDERS
 from engines.types import F32, U8
 
 _BAND = 0.6  # of the half width: how far an edge may draw the cut from where anatomy puts it
@@ -107,7 +108,7 @@ def _below(image: U8, free: Mask, figure: Figure, legs: list[str]) -> U8:
     columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     xy = np.stack([columns[free], rows[free]], 1).astype(np.float32)
     hips = [figure.limb_line(n)[0] for n in legs]
-    shoulders = [figure.marks[i, :2] for i in (12, 11)]
+    shoulders = [figure.marks[i, :2] for i in SHOULDERS[::-1]]
     order = hips if hips[0][0] > hips[1][0] else hips[::-1]
     trunk = to_polygon(xy, np.asarray([*order, *shoulders], np.float32))
     left, right = (_to_line(xy, figure.limb_line(name)) for name in legs)

@@ -51,9 +51,10 @@ class Photo:
         return cls(_fit(np.ascontiguousarray(image)), None, name, digest)
 
 
-def open_photo(source: Path | bytes, name: str = "") -> Photo:
+def open_photo(source: Path | bytes, name: str = "", long_side: int = LONG_SIDE) -> Photo:
     """Read a picture: EXIF orientation applied, first frame of an animation, 16 bits to 8.
 
+    long_side: px, what it is shrunk to if it is larger.
     The size is judged from the header, before anything is decoded. Raises InputError for a missing,
     truncated or foreign file, for a side under 64 px and for more than 40 megapixels.
     """
@@ -73,11 +74,11 @@ def open_photo(source: Path | bytes, name: str = "") -> Photo:
         if len(data) > MAX_BYTES:
             raise _too_heavy(name, len(data))
     notes: list[str] = []
-    rgb, alpha = _decode(data, name, notes)
+    rgb, alpha = _decode(data, name, long_side, notes)
     return Photo(rgb, alpha, name, hashlib.sha256(data).hexdigest(), tuple(notes))
 
 
-def _decode(data: bytes, name: str, notes: list[str]) -> tuple[U8, U8 | None]:
+def _decode(data: bytes, name: str, long_side: int, notes: list[str]) -> tuple[U8, U8 | None]:
     if not data:
         raise InputError(f"{name} is empty", HINT)
     try:
@@ -88,10 +89,10 @@ def _decode(data: bytes, name: str, notes: list[str]) -> tuple[U8, U8 | None]:
                 _check_size(name, *picture.size)
                 if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
                     notes.append(f"{name} is animated: its first frame was taken.")
-                picture.draft("RGB", (2 * LONG_SIDE, 2 * LONG_SIDE))
+                picture.draft("RGB", (2 * long_side, 2 * long_side))
                 picture.load()
                 upright = ImageOps.exif_transpose(picture)
-                return _planes(upright)
+                return _planes(upright, long_side)
     except UnidentifiedImageError as error:
         start = data[:24].decode("ascii", "replace").strip()
         raise InputError(f"{name} is no picture: it starts with {start!r}", HINT) from error
@@ -105,13 +106,13 @@ def _decode(data: bytes, name: str, notes: list[str]) -> tuple[U8, U8 | None]:
         ) from error
 
 
-def _planes(picture: Image.Image) -> tuple[U8, U8 | None]:
+def _planes(picture: Image.Image, long_side: int) -> tuple[U8, U8 | None]:
     """RGB and meaningful alpha, at working size."""
     if picture.mode.startswith("I") or picture.mode == "F":
         deep = np.asarray(picture, np.float64)
         top = 65535.0 if deep.max() > 255 else 255.0
         grey = np.clip(np.rint(deep * (255 / top)), 0, 255).astype(np.uint8)
-        return _fit(np.repeat(grey[..., None], 3, 2)), None
+        return _fit(np.repeat(grey[..., None], 3, 2), long_side), None
     if "A" in picture.getbands() or "transparency" in picture.info:
         whole = np.asarray(picture.convert("RGBA"))
         alpha = np.ascontiguousarray(whole[..., 3])
@@ -119,13 +120,13 @@ def _planes(picture: Image.Image) -> tuple[U8, U8 | None]:
             # colours under clear pixels are arbitrary: stand the person before a plain wall
             share = alpha.astype(np.float32)[..., None] / 255
             rgb = np.rint(whole[..., :3] * share + 200 * (1 - share)).astype(np.uint8)
-            return _fit(rgb), _fit(alpha)
-    return _fit(np.asarray(picture.convert("RGB"))), None
+            return _fit(rgb, long_side), _fit(alpha, long_side)
+    return _fit(np.asarray(picture.convert("RGB")), long_side), None
 
 
-def _fit(image: U8) -> U8:
+def _fit(image: U8, long_side: int = LONG_SIDE) -> U8:
     height, width = image.shape[:2]
-    scale = LONG_SIDE / max(height, width)
+    scale = long_side / max(height, width)
     if scale >= 1:
         return np.ascontiguousarray(image)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.avatar.figure import LIMBS, Figure
+from engines.blazepose import EYES, MOUTH, middle
 from engines.types import F32, I32
 
 _SPINE = ("root", "spine05", "spine04", "spine03", "spine02", "spine01")
@@ -142,8 +143,8 @@ def _trunk_shares(figure: Figure, xy: F32) -> dict[str, F32]:
 
 def head_circle(figure: Figure) -> tuple[F32, float]:
     """Centre (2,) px and radius px of the circle that holds the face from brow to chin."""
-    eyes = (figure.marks[2, :2] + figure.marks[5, :2]) / 2
-    mouth = (figure.marks[9, :2] + figure.marks[10, :2]) / 2
+    eyes = middle(figure.marks[:, :2], EYES)
+    mouth = middle(figure.marks[:, :2], MOUTH)
     down = mouth - eyes
     length = max(float(np.linalg.norm(down)), 0.05 * figure.metre)
     return np.asarray(eyes + 0.35 * down, np.float32), 1.25 * length

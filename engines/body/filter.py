@@ -15,6 +15,11 @@ def smoothing(cutoff_hz: F32 | float, dt_s: float) -> F32:
     return np.asarray(rate / (1 + rate), np.float32)
 
 
+def ramp(value: float, low: float, high: float) -> float:
+    """0 up to ``low``, 1 from ``high`` on."""
+    return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
 class OneEuro:
     """Filters points, f32 (N, D): the D coordinates of a point share one speed and one cutoff.
 

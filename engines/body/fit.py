@@ -14,6 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from engines.blazepose import (
+    ANKLES,
+    ARMS,
+    ELBOWS,
+    HIPS,
+    KNEES,
+    LEGS,
+    SHOULDERS,
+    WORDS,
+    WRISTS,
+)
 from engines.body.fit_rig import HANG_ELBOW, FitRig
 from engines.body.fit_terms import terms_of
 from engines.body.mesh import BodyModel
@@ -30,18 +41,18 @@ TOLERANCE = np.array(
     + [0.03] * 4
 )  # fmt: skip
 # Joints that the live solver steers by: the last round puts them where the photo has them.
-REFERENCE = np.array([11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])
+REFERENCE = np.array([*SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES])
 EXACT = 0.003  # m
 LOOSE_STRETCH = 0.15
 OUTLIER = 3.0  # tolerances from which a landmark loses its pull (Cauchy)
 LIMIT_SPREAD = 0.05  # rad
 LIMBS = {
-    "left arm": (13, 15), "right arm": (14, 16), "left leg": (25, 27), "right leg": (26, 28)
-}  # fmt: skip
+    **{f"{WORDS[side]} arm": arm[1:3] for side, arm in ARMS.items()},
+    **{f"{WORDS[side]} leg": leg[1:3] for side, leg in LEGS.items()},
+}
 # limb -> its turns, its hinge's turns, its three landmarks
 CHAINS = {
-    "L": (("arm", "elbow", (11, 13, 15)), ("leg", "knee", (23, 25, 27))),
-    "R": (("arm", "elbow", (12, 14, 16)), ("leg", "knee", (24, 26, 28))),
+    side: (("arm", "elbow", ARMS[side][:3]), ("leg", "knee", LEGS[side][:3])) for side in "LR"
 }
 
 
@@ -153,9 +164,9 @@ class _Problem:
     def _turned(self, numbers: F64) -> F64:
         """The root turned as the shoulders (and hips, where seen) are."""
         world = self.keypoints.world.astype(np.float64)
-        across = world[11] - world[12]
-        if self.seen[[23, 24]].all():
-            across = across + world[23] - world[24]
+        across = world[SHOULDERS[0]] - world[SHOULDERS[1]]
+        if self.seen[list(HIPS)].all():
+            across = across + world[HIPS[0]] - world[HIPS[1]]
         out = numbers.copy()
         out[self.rig.index("root")] = [0, -np.arctan2(across[2], across[0]), 0]
         return out

@@ -6,30 +6,34 @@ Every term is linear in the 33 landmarks' positions in body space.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.blazepose import ARMS, EARS, HIPS, LEGS, NOSE, SHOULDERS
 from engines.body.rotation import F64
 from engines.types import Keypoints
 
 # Segments whose depth the network is asked for: from, to, and how far its answer spreads, in
 # lengths of the segment. It sees every sitter lean forward by up to 30 degrees: hardly believed.
 DEPTHS = (
-    *((11, 12, 0.15), (23, 24, 0.2), (23, 11, 0.6), (24, 12, 0.6)),
-    *((7, 8, 0.2), (7, 0, 0.2), (8, 0, 0.2)),
-    *((11, 13, 0.15), (13, 15, 0.15), (12, 14, 0.15), (14, 16, 0.15)),
-    *((23, 25, 0.15), (25, 27, 0.15), (24, 26, 0.15), (26, 28, 0.15)),
+    *((*SHOULDERS, 0.15), (*HIPS, 0.2)),
+    *((hip, shoulder, 0.6) for hip, shoulder in zip(HIPS, SHOULDERS, strict=True)),
+    *((*EARS, 0.2), (EARS[0], NOSE, 0.2), (EARS[1], NOSE, 0.2)),
+    *((upper, lower, 0.15) for arm in ARMS.values() for upper, lower in pairwise(arm[:3])),
+    *((upper, lower, 0.15) for leg in LEGS.values() for upper, lower in pairwise(leg[:3])),
 )
 # Segments that hang where their end is not seen: from, to, direction. Forearms follow their arm.
+OUT = (("L", 1), ("R", -1))
 HANGS = (
-    *((11, 13, (0.14, 0.99, 0.0)), (12, 14, (-0.14, 0.99, 0.0))),
-    *((23, 25, (0.06, 1.0, -0.03)), (24, 26, (-0.06, 1.0, -0.03))),
-    *((25, 27, (0.06, 1.0, 0.05)), (26, 28, (-0.06, 1.0, 0.05))),
+    *((ARMS[s].shoulder, ARMS[s].elbow, (out * 0.14, 0.99, 0.0)) for s, out in OUT),
+    *((LEGS[s].hip, LEGS[s].knee, (out * 0.06, 1.0, -0.03)) for s, out in OUT),
+    *((LEGS[s].knee, LEGS[s].ankle, (out * 0.06, 1.0, 0.05)) for s, out in OUT),
 )
 HANG_SPREAD = 0.1
-TORSO = (11, 12, 24, 23)  # around
-FOREARMS = ((13, 15), (14, 16))
+TORSO = (*SHOULDERS, *HIPS[::-1])  # around
+FOREARMS = tuple(arm[1:3] for arm in ARMS.values())
 CHEST = 0.15  # m, at least this far before the torso's middle is a forearm that is seen over it
 CHEST_SPREAD = 0.04
 

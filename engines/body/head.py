@@ -6,10 +6,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.blazepose import EARS, EYES, MOUTH, NOSE
 from engines.body.rotation import F64, about
 
-# nose, eyes, ears, mouth corners of the BlazePose 33
-HEAD_POINTS = np.array([0, 2, 5, 7, 8, 9, 10])
+HEAD_POINTS = np.array([NOSE, *EYES, *EARS, *MOUTH])
 
 
 def head_turn(

@@ -20,11 +20,14 @@ def forward(body: BodyMesh, pose: Pose, out: F32 | None = None) -> F32:
     check("forward.out", out, np.float32, (joints, 3, 4))
     if len(pose.rotations) != joints:
         raise ValueError(f"pose: got {len(pose.rotations)} bones, wanted {joints}")
-    turns = np.empty((joints, 3, 3), np.float32)
-    _forward(
-        body.parents, body.heads, body.tails, pose.rotations, pose.stretch, pose.root, turns, out
-    )
+    carry(body, pose.rotations, pose.stretch, pose.root, out)
     return out
+
+
+def carry(body: BodyMesh, rotations: F32, stretch: F32, root: F32, out: F32) -> None:
+    """``forward`` of a pose in the making, into ``out`` f32 (J, 3, 4)."""
+    turns = np.empty_like(rotations)
+    _forward(body.parents, body.heads, body.tails, rotations, stretch, root, turns, out)
 
 
 def transform(maps: F32, bones: np.ndarray, points: F32) -> F32:

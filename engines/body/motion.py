@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engines.blazepose import ARMS, EARS, FACE, HIPS, KNEES, LEGS, SHOULDERS, middle
 from engines.body.filter import OneEuro, smoothing
-from engines.body.neutral import EARS, HIPS, KNEES, SHOULDERS, Neutral, middle
+from engines.body.neutral import Neutral
 from engines.types import F32, Keypoints
 
 PREDICT_S, HOLD_S, EASE_S = 0.12, 0.6, 0.5
@@ -16,17 +17,17 @@ PREDICT_S, HOLD_S, EASE_S = 0.12, 0.6, 0.5
 SIZE_HZ, SIZE_ZONE = 0.3, 0.12
 # Head, torso, arm and hand, leg points: cutoff at rest (Hz) and beta (Hz per torso length / s).
 # The trunk is pinned hard: a still torso that trembles looks worse than one that lags a little.
-HEAD, TRUNK, ARMS, LEGS = range(11), (11, 12, 23, 24), range(13, 23), range(25, 33)
+GROUPS = (
+    (FACE, 0.8, 6.0),
+    ((*SHOULDERS, *HIPS), 0.5, 5.0),
+    ([*ARMS["L"][1:], *ARMS["R"][1:]], 1.5, 8.0),
+    ([*LEGS["L"][1:], *LEGS["R"][1:]], 1.0, 6.0),
+)
 
 
 def _settings() -> tuple[F32, F32]:
     cutoff, beta = np.zeros((33, 1), np.float32), np.zeros((33, 1), np.float32)
-    for group, rest_hz, gain in (
-        (HEAD, 0.8, 6.0),
-        (TRUNK, 0.5, 5.0),
-        (ARMS, 1.5, 8.0),
-        (LEGS, 1.0, 6.0),
-    ):
+    for group, rest_hz, gain in GROUPS:
         cutoff[list(group)], beta[list(group)] = rest_hz, gain
     return cutoff, beta
 

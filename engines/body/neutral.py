@@ -5,21 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engines.blazepose import EARS, HIPS, MIRROR, SHOULDERS, Pair, middle
 from engines.types import F32, Keypoints
-
-SHOULDERS, HIPS, KNEES, EARS = (11, 12), (23, 24), (25, 26), (7, 8)
-# left <-> right of the 33 BlazePose points
-MIRROR = np.array([
-    0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21,
-    24, 23, 26, 25, 28, 27, 30, 29, 32, 31,
-])  # fmt: skip
-
-
-def middle(points: NDArray[np.floating], pair: tuple[int, int]) -> NDArray[np.floating]:
-    """The point between two points."""
-    return np.asarray((points[pair[0]] + points[pair[1]]) / 2)
 
 
 def mirrored(keypoints: Keypoints, width: int) -> Keypoints:
@@ -74,7 +62,7 @@ def calibrate(keypoints: Keypoints, photo: F32) -> Neutral:
     """
     xy = keypoints.xy
 
-    def span(points: F32, a: tuple[int, int], b: tuple[int, int] | None = None) -> float:
+    def span(points: F32, a: Pair, b: Pair | None = None) -> float:
         if b is None:
             return float(np.linalg.norm(points[a[0]] - points[a[1]]))
         return float(np.linalg.norm(middle(points, a) - middle(points, b)))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from engines import trt
 from engines.base import Engine
+from engines.engine_cache import EngineCache
 from engines.errors import ModelError
 from engines.ort import OrtEngine
+from engines.standby import StandbyEngine
 
 FOLDER = Path(__file__).parent / "models"
 HINT = "puppetcam-export keypoints makes it again"
@@ -59,9 +63,28 @@ def find_graph(name: str, precision: Precision = "fp32", folder: Path = FOLDER) 
     return Graph(folder / graph, hashlib.sha256(json.dumps(digests).encode()).hexdigest())
 
 
-def open_model(name: str, device: str = "cpu", threads: int = 1, folder: Path = FOLDER) -> Engine:
-    """An engine for the network ``name``.
+def open_model(
+    name: str,
+    device: str = "cpu",
+    threads: int = 1,
+    folder: Path = FOLDER,
+    background: bool = False,
+) -> Engine:
+    """An engine for the network ``name`` on "cpu", "cuda", "tensorrt" or "tensorrt-rtx".
 
-    Raises ModelError when one of its files is missing or altered, DeviceError as OrtEngine does.
+    background: it serves on the CPU at once, and on ``device`` once that is ready; else a first
+    start on TensorRT waits until the engine is compiled.
+    Raises ModelError when one of its files is missing or altered, DeviceError for a device that is
+    not there (never another device instead).
     """
-    return OrtEngine(find_graph(name, "fp32", folder).path, device, threads)
+
+    def on_card(report: Callable[[float], None] | None = None) -> Engine:
+        if device not in trt.EXTRAS:
+            return OrtEngine(find_graph(name, "fp32", folder).path, device, threads)
+        half = find_graph(name, "fp16", folder)
+        return trt.open_engine(device, half.path, half.digest, "fp16", EngineCache(), report)
+
+    if device == "cpu" or not background:
+        return on_card()
+    on_cpu = OrtEngine(find_graph(name, "fp32", folder).path, "cpu", threads)
+    return StandbyEngine(on_cpu, on_card, device)

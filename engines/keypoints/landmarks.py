@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from engines.base import Engine
+from engines.blazepose import EYES, MOUTH, middle
 from engines.keypoints.detector import sigmoid
 from engines.keypoints.refine import KERNEL, MIN_PEAK, refine
 from engines.keypoints.region import Region
@@ -44,8 +45,7 @@ class Reading:
         taken for a body: over 1/22.
         """
         xy = self.keypoints.xy
-        eyes, mouth = (xy[2] + xy[5]) / 2, (xy[9] + xy[10]) / 2
-        return math.dist(eyes, mouth) / self.region.side
+        return math.dist(middle(xy, EYES), middle(xy, MOUTH)) / self.region.side
 
 
 class Landmarker:

@@ -9,6 +9,7 @@ from typing import Self
 import cv2
 import numpy as np
 
+from engines.blazepose import FACE
 from engines.keypoints.carried import open_model
 from engines.keypoints.detector import Detector, sigmoid
 from engines.keypoints.landmarks import SIZE, Landmarker, Reading
@@ -18,7 +19,6 @@ from engines.types import F32, U8, Keypoints, check
 MIN_SCORE = 0.5
 FAINT_SCORE = 0.3  # of a detection that the landmarks must confirm: people in a group score low
 SAME_FACE = 0.08  # of the region's side: nearer faces are one person's
-FACE = slice(0, 11)  # landmarks
 FACE_SHARE = 1 / 27  # Reading.face of a good region
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 px; may reach out of the image
 
@@ -119,9 +119,9 @@ def _distinct(found: list[Reading]) -> list[Reading]:
     """The best reading of each face."""
     kept: list[Reading] = []
     for one in sorted(found, key=quality, reverse=True):
-        face = one.keypoints.xy[FACE].mean(axis=0)
+        face = one.keypoints.xy[list(FACE)].mean(axis=0)
         if all(
-            math.dist(face, other.keypoints.xy[FACE].mean(axis=0))
+            math.dist(face, other.keypoints.xy[list(FACE)].mean(axis=0))
             > SAME_FACE * max(one.region.side, other.region.side)
             for other in kept
         ):

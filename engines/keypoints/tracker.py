@@ -7,6 +7,8 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from engines.base import Engine
+from engines.device import in_words
 from engines.keypoints.carried import open_model
 from engines.keypoints.detector import Detection, Detector
 from engines.keypoints.landmarks import Landmarker, Reading
@@ -38,15 +40,31 @@ class PoseTracker:
 
     The person is looked for where the last landmarks were, so that the detector runs only when
     the person is lost: at once, and then every DETECT_EVERY_S. Not thread safe.
-    Raises ModelError when a model file is missing or altered.
+    device, background: see ``open_model``. Raises ModelError when a model file is missing or
+    altered, DeviceError when the device is not there.
     """
 
     def __init__(
-        self, threads: int = 2, detector: Finds | None = None, landmarker: Reads | None = None
+        self,
+        threads: int = 2,
+        detector: Finds | None = None,
+        landmarker: Reads | None = None,
+        device: str = "cpu",
+        background: bool = False,
     ) -> None:
-        self._detector = detector or Detector(open_model("pose_detection", threads=threads))
-        self._landmarker = landmarker or Landmarker(open_model("pose_landmark", threads=threads))
+        def engine(name: str) -> Engine:
+            self._engines.append(open_model(name, device, threads, background=background))
+            return self._engines[-1]
+
+        self._engines: list[Engine] = []
+        self._detector = detector or Detector(engine("pose_detection"))
+        self._landmarker = landmarker or Landmarker(engine("pose_landmark"))
         self.reset()
+
+    @property
+    def backend(self) -> str:
+        """What computes the landmarks now, in words."""
+        return in_words(self._engines)
 
     def reset(self) -> None:
         """Forget the person, as at a cut or for another performer."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from engines.backdrop import Backdrop
 from engines.errors import InputError
@@ -53,5 +54,17 @@ def test_anything_else_is_refused_with_the_choices(spec: str) -> None:
 
 def test_a_broken_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "back.png").write_text("no picture")
-    with pytest.raises(InputError, match="not a readable picture"):
+    with pytest.raises(InputError, match=r"background: back\.png is no picture"):
         under(str(tmp_path / "back.png"))
+
+
+def test_a_picture_that_a_phone_turned_is_upright(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (90, 120), (255, 0, 0))
+    picture.paste((0, 0, 255), (0, 60, 90, 120))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn it by 90 degrees clockwise to see it: what is below comes to the left
+    picture.save(tmp_path / "back.png", exif=exif)
+    out = under(str(tmp_path / "back.png"))
+    np.testing.assert_array_equal(out[24, 60], [255, 0, 0, 255])
+    person = HALF[5, 5, :3] + np.array([0, 0, 255]) * (1 - HALF[5, 5, 3] / 255)
+    np.testing.assert_allclose(out[24, 5, :3], person, atol=1)

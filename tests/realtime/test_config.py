@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.errors import BusyError, DeviceError, InputError
+from engines.errors import BusyError, InputError
 from realtime import serve
-from realtime.config import ServerConfig, checked_device, ice_server
+from realtime.config import ServerConfig, ice_server
 from realtime.hub import Backstage
 
 
@@ -55,12 +55,6 @@ def test_bad_ice_servers(url: str) -> None:
 def test_bad_options(words: tuple[str, ...], says: str) -> None:
     with pytest.raises(InputError, match=says):
         serve.config_of(options(*words))
-
-
-def test_a_device_that_is_not_there() -> None:
-    assert checked_device("auto") == "cpu"
-    with pytest.raises(DeviceError, match="CPU only"):
-        serve.config_of(options("--device", "cuda"))
 
 
 def test_unusable_certificates(tmp_path: Path) -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
+import engines.device
+import engines.driver
 from engines.avatar.store import MANIFEST
-from realtime import bench_browser, doctor, shelf
+from engines.driver import Driver
+from engines.errors import DeviceError
+from realtime import chromium, doctor, shelf
 from realtime.__main__ import main
 from realtime.shelf import BUNDLED
+from tests.engines.fake_card import FakeLibrary
 
 
 def test_this_machine_is_ready(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,11 +62,20 @@ def test_a_missing_library_is_named_with_what_to_type(monkeypatch: pytest.Monkey
     assert "pip install" in missing[0].hint
 
 
+def test_a_part_that_cannot_be_imported_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setattr(doctor, "PARTS", (doctor.codecs_found,))
+    assert main(["doctor"]) == 1
+    assert "MISSING codecs" in capsys.readouterr().out
+
+
 def test_without_chromium_it_still_serves(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PUPPETCAM_CHROMIUM", "no-such-browser")
-    monkeypatch.setattr(bench_browser, "PLACES", {})
+    monkeypatch.setattr(chromium, "PLACES", {})
     monkeypatch.setattr(doctor, "PARTS", (doctor.browser_found,))
     assert main(["doctor"]) == 0
     printed = capsys.readouterr().out
@@ -68,9 +83,15 @@ def test_without_chromium_it_still_serves(
     assert "no-such-browser" in printed
 
 
-def test_a_driver_is_not_taken_for_a_gpu_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: "/bin/nvidia-smi")
-    gpu = list(doctor.compute_found())[-1]
-    assert not gpu.ok
-    assert not gpu.needed
-    assert "on the CPU only" in gpu.found
+def test_a_card_is_named_with_what_can_compute_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(device: str, gpu: Driver) -> None:
+        if device != "cuda":
+            raise DeviceError(f"{device}: not installed", "pip install it")
+
+    monkeypatch.setattr(engines.driver, "driver", lambda: Driver(FakeLibrary()))
+    monkeypatch.setattr(engines.device, "check", refuse)
+    named = {finding.what: finding for finding in doctor.compute_found()}
+    assert named["compute GPU"].found == "NVIDIA Fake 3060, sm_86, driver for CUDA 13.0"
+    assert named["compute cuda"].ok
+    assert (named["compute tensorrt"].ok, named["compute tensorrt"].needed) == (False, False)
+    assert named["compute tensorrt"].hint == "pip install it"

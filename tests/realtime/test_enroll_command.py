@@ -51,11 +51,11 @@ def test_a_photo_becomes_an_avatar_and_what_was_seen_is_printed(
 
 
 def test_the_server_hears_of_the_progress(photo: Path) -> None:
-    steps: list[tuple[float, str]] = []
+    steps: list[tuple[str, float]] = []
     warnings = enroll_file(photo.parent / "a", photo, "tim", lambda *step: steps.append(step))
     assert warnings == Shelf(photo.parent / "a").load("tim").provenance["warnings"]
-    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
-    assert steps[-1] == (1.0, "done")
+    assert [done for _, done in steps] == sorted(done for _, done in steps)
+    assert steps[-1] == ("done", 1.0)
 
 
 def test_what_cannot_be_enrolled_is_said_and_nothing_is_left(

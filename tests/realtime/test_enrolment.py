@@ -88,8 +88,8 @@ def test_unknown_jobs() -> None:
 
 
 def test_progress_never_goes_back() -> None:
-    job = follow(Job(), "progress", (0.6, "Fitting"), "zoe")
-    job = follow(job, "progress", (0.2, "Filling"), "zoe")
+    job = follow(Job(), "progress", ("Fitting", 0.6), "zoe")
+    job = follow(job, "progress", ("Filling", 0.2), "zoe")
     assert (job.progress, job.stage) == (0.6, "Filling")
 
 

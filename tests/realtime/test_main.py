@@ -74,6 +74,21 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert "--json" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_no_library(option: str) -> None:
+    code = (
+        "import sys; from realtime.__main__ import main\n"
+        f"try: main([{option!r}])\n"
+        "except SystemExit: print(*sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(ended.stdout.splitlines()[-1].split())
+    assert "realtime.__main__" in loaded
+    assert not loaded & {"numpy", "numba", "cv2", "onnxruntime", "av", "aiohttp", "aiortc"}
+
+
 @pytest.mark.parametrize("argv", [[], ["dance"], ["replay"], ["enroll", "a.jpg"], ["serve", "-x"]])
 def test_a_wrong_command_line_shows_the_usage(
     argv: list[str], capsys: pytest.CaptureFixture[str]

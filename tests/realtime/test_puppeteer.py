@@ -42,16 +42,21 @@ class Scripted:
 
     def __init__(self) -> None:
         self.sees: Keypoints | None = bundled().keypoints
+        self.backend = "what the test says"
+        self.closed = False
 
     def track(self, image: U8, time_s: float) -> Keypoints | None:
         return self.sees
+
+    def close(self) -> None:
+        self.closed = True
 
 
 @pytest.fixture
 def tracker(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     """In place of the real one."""
     scripted = Scripted()
-    monkeypatch.setattr(module, "PoseTracker", lambda: scripted)
+    monkeypatch.setattr(module, "PoseTracker", lambda **options: scripted)
     return scripted
 
 
@@ -263,3 +268,11 @@ def test_another_avatar_takes_the_next_frame_as_its_neutral() -> None:
 def test_an_unknown_placement_is_refused() -> None:
     with pytest.raises(InputError, match="wanted photo or performer"):
         Puppeteer(bundled(), SIZE, placement="left")
+
+
+def test_says_what_computes(tracker: Scripted) -> None:
+    puppeteer = Puppeteer(bundled(), SIZE)
+    tracker.backend = "GPU: TensorRT; CPU: numba"
+    assert puppeteer.backend == "GPU: TensorRT; CPU: numba"
+    puppeteer.close()
+    assert tracker.closed

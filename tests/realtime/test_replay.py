@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.errors import InputError
+import engines.device
+from engines.driver import Driver
+from engines.errors import DeviceError, InputError
 from engines.types import U8
 from realtime import warmup
 from realtime.__main__ import main
@@ -214,3 +216,21 @@ def test_what_cannot_be_used_is_said_and_nothing_is_left(
         assert printed.err.count("\n  ") >= 1, "no hint"
         assert set(json.loads(printed.out.splitlines()[-1])) == {"error", "hint"}
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_device_that_is_not_there_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "in.mp4", performance()[:3], 5)
+
+    def missing() -> Driver:
+        raise DeviceError("no NVIDIA driver", "install it, or give --device cpu")
+
+    monkeypatch.setattr(engines.device, "driver", missing)
+    for device in ("cuda", "tensorrt", "tensorrt-rtx", "tpu"):
+        assert replay(clip, tmp_path / "out.mp4", "--device", device) == DeviceError.exit_code
+        assert "cpu" in capsys.readouterr().err
+    assert replay(clip, tmp_path / "out.mp4", "--device", "auto") == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("device cpu (no NVIDIA driver)\n")
+    assert json.loads(printed.out.splitlines()[-1])["backend"] == "CPU: ONNX Runtime, numba"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from aiortc import RTCSessionDescription
 from yarl import URL
 
-from realtime import log, server
+from realtime import server
 from realtime.guard import READ_LIMITS, answer_errors, own_host, same_origin
 from realtime.hub import Hub
 from realtime.offer import MAX_BYTES
@@ -111,8 +110,6 @@ async def test_methods_that_are_not_taken(http: Http) -> None:
 async def test_an_address_that_is_too_long(
     hub: Hub, pages: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log.configure()
-    logging.getLogger().addHandler(caplog.handler)
     runner = web.AppRunner(make_app(hub, pages=pages), access_log=None, **READ_LIMITS)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -127,7 +124,6 @@ async def test_an_address_that_is_too_long(
             assert endless.status == 400
             assert "Traceback" not in await endless.text()
     await runner.cleanup()
-    logging.getLogger().removeHandler(caplog.handler)
     (line,) = [record for record in caplog.records if record.name == "aiohttp.server"]
     assert line.exc_info is None
     assert line.getMessage().startswith("a request could not be read: ")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from engines.errors import DeviceError
-from realtime.bench_browser import FLAGS, find_chromium, write_capture
+from realtime.bench_browser import FLAGS, write_capture
+from realtime.chromium import find_chromium
 from realtime.hub import Backstage, Hub
 from realtime.server import make_app
 from tests.web.fakes import FakeGallery, FakePuppet, enroll

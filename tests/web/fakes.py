@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 
 from engines.errors import NoPersonError
-from engines.types import U8, Avatar, BodyMesh, Camera, Frame, Keypoints, Pose
-from realtime.gallery import AvatarCard, MissingError, Progress
+from engines.types import U8, Avatar, BodyMesh, Camera, Frame, Keypoints, Pose, Progress
+from realtime.gallery import AvatarCard, MissingError
 from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
 SIZE = 256
 BUNDLED = {"coral": (240, 90, 60), "teal": (20, 150, 140)}
-NOTES = {"teal": "arms held: the photo does not show them"}
+NOTES = {"teal": "arms held"}
 BACKGROUND = (30, 30, 60)
 
 
@@ -144,7 +144,7 @@ class FakePuppet:
 def enroll(folder: Path, photo: Path, name: str, progress: Progress) -> list[str]:
     """Leaves ``name`` in the folder; "nobody" fails, "crossed" comes with a warning."""
     for step, stage in enumerate(("finding the person", "fitting the body")):
-        progress(step / 2, stage)
+        progress(stage, step / 2)
         time.sleep(0.1)
     if name == "nobody":
         raise NoPersonError("No person was found.", "Use a photo that shows one person.")

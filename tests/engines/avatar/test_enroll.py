@@ -96,6 +96,14 @@ def test_nobody_and_bad_names(monkeypatch: pytest.MonkeyPatch) -> None:
         enroll(Photo.of(draw().background, "wall.jpg"), "a")
 
 
+def test_an_empty_outline_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = draw()
+    seen_as(monkeypatch, drawing)
+    monkeypatch.setattr(module, "matte", lambda image, mask: np.zeros(mask.shape, np.uint8))
+    with pytest.raises(NoPersonError, match="the outline found is empty"):
+        enroll(Photo.of(drawing.image, "d.png"), "a")
+
+
 def shrunk(photo: Photo) -> Photo:
     """The photo with a long side of at most 480 px: a fifth of the work."""
     height, width = photo.image.shape[:2]

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.body.neutral import MIRROR, calibrate, mirrored, scaled
+from engines.blazepose import MIRROR
+from engines.body.neutral import calibrate, mirrored, scaled
 from engines.types import Keypoints
 from tests.stick import standing
 

@@ -1,0 +1,106 @@
+"""Which device computes the networks: asked for and got, or chosen and said why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engines import ort, trt
+from engines.base import Engine
+from engines.driver import ON_CPU, Card, Driver, driver
+from engines.errors import DeviceError
+from engines.standby import StandbyEngine
+
+DEVICES = ("auto", "cpu", "cuda", "tensorrt", "tensorrt-rtx")
+ON_CARD = ("tensorrt-rtx", "tensorrt", "cuda")  # what auto takes first
+WORDS = {
+    "cpu": "CPU: ONNX Runtime, numba",
+    "cuda": "CUDA: ONNX Runtime; CPU: numba",
+    "tensorrt": "GPU: TensorRT; CPU: numba",
+    "tensorrt-rtx": "GPU: TensorRT for RTX; CPU: numba",
+}  # network and picture
+OLDEST = (7, 5)  # Turing: compute capability that TensorRT 10 and its RTX twin still serve
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A device and why it was taken. card: None on the CPU."""
+
+    device: str
+    why: str
+    card: Card | None = None
+
+    def __str__(self) -> str:
+        where = f" on {self.card.name}" if self.card else ""
+        return f"device {self.device}{where} ({self.why})"
+
+
+def choose(asked: str) -> Choice:
+    """``asked``, one of DEVICES, and never another; auto: the first of ON_CARD, else the CPU.
+
+    Raises DeviceError with the line to type for one that is not there.
+    """
+    if asked not in DEVICES:
+        raise DeviceError(f"--device: got {asked!r}, wanted one of {', '.join(DEVICES)}")
+    if asked == "cpu":
+        return Choice("cpu", "asked for")
+    if asked != "auto":
+        gpu = driver()
+        check(asked, gpu)
+        return Choice(asked, "asked for", gpu.card)
+    try:
+        gpu = driver()
+    except DeviceError as error:
+        return Choice("cpu", error.message)
+    refused = []
+    for device in ON_CARD:
+        try:
+            check(device, gpu)
+        except DeviceError as error:
+            refused.append(error.message)
+        else:
+            return Choice(device, "; ".join(["the first that is there", *refused]), gpu.card)
+    return Choice("cpu", "; ".join(refused))
+
+
+def check(device: str, gpu: Driver) -> None:
+    """Raise DeviceError unless ``device`` can compute on this driver's card."""
+    card = gpu.card
+    if card.capability < OLDEST:
+        raise DeviceError(
+            f"{device}: {card.name} has compute capability {_dotted(card.capability)}, wanted "
+            f"{_dotted(OLDEST)} or above (GeForce RTX 20 series)",
+            ON_CPU,
+        )
+    if device == "cuda":
+        if ort.PROVIDERS["cuda"] not in ort.available_providers():
+            raise DeviceError(
+                f"cuda: this onnxruntime has {ort.available_providers()}, "
+                f"wanted {ort.PROVIDERS['cuda']}",
+                "pip uninstall onnxruntime && pip install onnxruntime-gpu",
+            )
+        return
+    known = trt.targets(trt.library(device))
+    if known and card.target not in known:
+        raise DeviceError(
+            f"{device}: {card.name} is {card.target}, wanted one of {', '.join(known)}",
+            f"pip install -e '.[{trt.EXTRAS['tensorrt']}]', then --device tensorrt",
+        )
+    wanted = trt.cuda_of(device)
+    if wanted is not None and gpu.cuda < (wanted, 0):
+        raise DeviceError(
+            f"{device}: the NVIDIA driver is too old, got CUDA {_dotted(gpu.cuda)}, "
+            f"wanted {wanted}.0 or above",
+            f"install a newer NVIDIA driver, or {ON_CPU}",
+        )
+
+
+def in_words(engines: Sequence[Engine]) -> str:
+    """What computes a frame, as people read it: the last engine's device, and what is to come."""
+    device = engines[-1].device if engines else "cpu"
+    waiting = [e.waiting for e in engines if isinstance(e, StandbyEngine) and e.waiting]
+    return f"{WORDS[device]} ({', '.join(dict.fromkeys(waiting))})" if waiting else WORDS[device]
+
+
+def _dotted(numbers: tuple[int, int]) -> str:
+    return f"{numbers[0]}.{numbers[1]}"

@@ -1,0 +1,292 @@
+"""TensorRT as an engine: the classic library and the one for RTX cards, by the same code.
+
+Both read ONNX, compile it into a plan for one kind of card, and run plans. TensorRT for RTX
+compiles without a card, in about a second; the classic one measures on the card itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.base import Arrays, TensorSpec, check_feeds
+from engines.driver import ON_CPU, Driver, driver
+from engines.engine_cache import EngineCache, EngineKey
+from engines.errors import DeviceError, ModelError
+
+log = logging.getLogger(__name__)
+
+EXTRAS = {"tensorrt": "gpu", "tensorrt-rtx": "gpu-rtx"}  # device -> extra of pyproject.toml
+DTYPES = {
+    "FLOAT": "float32",
+    "HALF": "float16",
+    "UINT8": "uint8",
+    "INT32": "int32",
+    "INT64": "int64",
+    "BOOL": "bool",
+}
+Report = Callable[[float], None]
+"""Told the share that is done, 0..1; called from the building thread."""
+
+
+def library(device: str) -> Any:
+    """The module behind "tensorrt" or "tensorrt-rtx".
+
+    Raises DeviceError with the line to type where it is not installed or cannot be loaded.
+    """
+    install = f"pip install -e '.[{EXTRAS[device]}]'"
+    try:
+        if device == "tensorrt-rtx":
+            import tensorrt_rtx as trt
+        else:
+            import tensorrt as trt
+    except ModuleNotFoundError as error:
+        raise DeviceError(f"{device}: {error.name} is not installed", install) from error
+    except (ImportError, OSError, RuntimeError) as error:  # bindings without their libraries
+        raise DeviceError(
+            f"{device}: its libraries cannot be loaded ({error})",
+            f"{install.replace('install', 'install --force-reinstall', 1)}",
+        ) from error
+    if not hasattr(trt, "Builder"):  # an empty package of that name
+        raise DeviceError(f"{device}: the installed package is empty", install)
+    return trt
+
+
+def cuda_of(device: str) -> int | None:
+    """The CUDA major version that the installed library was built for, None if it does not say."""
+    for major in (13, 12):
+        for name in (f"{device.replace('-', '_')}_cu{major}", f"{device}-cu{major}"):
+            try:
+                version(name)
+            except PackageNotFoundError:
+                continue
+            return major
+    return None
+
+
+def engine_key(
+    trt: Any, device: str, model: str, digest: str, precision: str, card: str, target: str
+) -> EngineKey:
+    """Under what an engine is kept. A plan of TensorRT for RTX serves every card of its target."""
+    shared = device == "tensorrt-rtx"
+    name = f"{device} {trt.__version__}"
+    return EngineKey(model, digest, "any" if shared else card, target, name, precision)
+
+
+def open_engine(
+    device: str,
+    graph: Path,
+    digest: str,
+    precision: str,
+    cache: EngineCache,
+    report: Report | None = None,
+) -> TrtEngine:
+    """An engine on this machine's card, out of ``cache`` or compiled into it.
+
+    Raises DeviceError as ``library`` and ``Driver`` do, ModelError as ``build`` does.
+    """
+    trt, gpu = library(device), driver()
+    target = gpu.card.target
+    model = graph.name.split(".")[0]
+    key = engine_key(trt, device, model, digest, precision, gpu.card.name, target)
+    ahead = target if target in targets(trt) else None
+    return cache.open(
+        key,
+        lambda: build(trt, graph, ahead, report),
+        lambda plan: TrtEngine(plan, device, trt, gpu),
+    )
+
+
+def build(trt: Any, graph: Path, target: str | None = None, report: Report | None = None) -> bytes:
+    """Compile an ONNX file into a plan, each tensor in the type that the file gives it.
+
+    target: "sm_86", needs no card, TensorRT for RTX only; None: this machine's card.
+    Raises ModelError for a file that TensorRT cannot compile, DeviceError for an unknown target.
+    """
+    complaints: list[str] = []
+    logger = _logger(trt, complaints)
+    builder = trt.Builder(logger)
+    if builder is None:
+        raise DeviceError(f"TensorRT: no builder ({'; '.join(complaints)})", ON_CPU)
+    typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+    network = builder.create_network(typed)
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse_from_file(str(graph)):
+        errors = [parser.get_error(i).desc() for i in range(parser.num_errors)]
+        raise ModelError(f"{graph.name}: TensorRT cannot read it ({'; '.join(errors)})")
+    config = builder.create_builder_config()
+    config.clear_flag(trt.BuilderFlag.TF32)  # float32 means float32
+    if target is not None or targets(trt):
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(_capability(trt, target), 0)
+    monitor = None if report is None else _monitor(trt, report)
+    if monitor is not None:
+        config.progress_monitor = monitor
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise ModelError(f"{graph.name}: TensorRT cannot compile it ({'; '.join(complaints)})")
+    return bytes(plan)
+
+
+def targets(trt: Any) -> list[str]:
+    """What ``build`` can compile for without a card: ["sm_75", ...]."""
+    known = getattr(trt, "ComputeCapability", None)
+    names = [] if known is None else list(known.__members__)
+    return [f"sm_{name.removeprefix('SM')}" for name in names if name.startswith("SM")]
+
+
+class TrtEngine:
+    """A plan on this machine's card.
+
+    ``run`` takes and gives numpy arrays. For a frame that stays on the card: ``bind`` tensors to
+    addresses there, then ``enqueue``. One thread at a time.
+    Raises ModelError for a plan that this library and card refuse, DeviceError for a full card.
+    """
+
+    def __init__(self, plan: bytes, device: str, trt: Any, gpu: Driver) -> None:
+        self.device = device
+        self._driver = gpu
+        self._complaints: list[str] = []
+        self._logger = _logger(trt, self._complaints)
+        self._engine: Any = None
+        self._addresses: dict[str, int] = {}  # of our own buffers
+        self._stream = 0
+        gpu.activate()
+        self._runtime: Any = trt.Runtime(self._logger)
+        engine = self._runtime.deserialize_cuda_engine(plan)
+        if engine is None:
+            raise ModelError(f"{device}: the engine is refused ({self._said()})")
+        names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+        specs = [_spec(engine, name) for name in names]
+        is_input = [engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names]
+        self.inputs = tuple(s for s, first in zip(specs, is_input, strict=True) if first)
+        self.outputs = tuple(s for s, first in zip(specs, is_input, strict=True) if not first)
+        self._engine, self._context = engine, engine.create_execution_context()
+        if self._context is None:
+            self._engine = None
+            raise gpu.full()
+        self._results = {s.name: np.empty(s.shape, s.dtype) for s in self.outputs}
+        try:
+            self._stream = gpu.stream()
+            for spec in specs:
+                size = int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
+                self._addresses[spec.name] = gpu.allocate(size)
+        except DeviceError:
+            self.close()
+            raise
+
+    def run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
+        """See ``Engine.run``; DeviceError when the card fails."""
+        if self._engine is None:
+            raise ValueError("engine: it is closed")
+        check_feeds(self.inputs, feeds)
+        gpu, stream = self._driver, self._stream
+        gpu.activate()
+        sent = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
+        for name, address in self._addresses.items():
+            self._context.set_tensor_address(name, address)
+        for name, array in sent.items():
+            gpu.to_device(self._addresses[name], array, stream)
+        self.enqueue(stream)
+        for name, array in self._results.items():
+            gpu.to_host(array, self._addresses[name], stream)
+        gpu.synchronize(stream)
+        return self._results
+
+    def bind(self, name: str, address: int) -> None:
+        """Let the next ``enqueue`` read or write tensor ``name`` at this address of the card."""
+        if not self._context.set_tensor_address(name, address):
+            raise ValueError(f"tensor {name!r}: wanted one of {sorted(self._addresses)}")
+
+    def enqueue(self, stream: int) -> None:
+        """Start on a CUDA stream; copies nothing and does not wait. Raises DeviceError."""
+        if not self._context.execute_async_v3(stream):
+            raise DeviceError(f"{self.device}: the engine failed ({self._said()})", ON_CPU)
+
+    def close(self) -> None:
+        """Give the card's memory back."""
+        addresses, self._addresses = self._addresses, {}
+        stream, self._stream = self._stream, 0
+        self._context = self._engine = self._runtime = None
+        self._driver.activate()
+        for address in addresses.values():
+            self._driver.release(address)
+        if stream:
+            self._driver.end_stream(stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _said(self) -> str:
+        said, self._complaints[:] = "; ".join(self._complaints), []
+        return said or "it does not say why"
+
+
+def _spec(engine: Any, name: str) -> TensorSpec:
+    shape = tuple(engine.get_tensor_shape(name))
+    if min(shape, default=1) < 0:
+        raise ModelError(f"tensor {name}: got shape {shape}, wanted one of fixed size")
+    return TensorSpec(name, DTYPES[engine.get_tensor_dtype(name).name], shape)
+
+
+def _capability(trt: Any, target: str | None) -> Any:
+    known = targets(trt)
+    if target is None:
+        return trt.ComputeCapability.CURRENT
+    if target not in known:
+        raise DeviceError(
+            f"target {target!r}: {trt.__name__} {trt.__version__} compiles for {known or 'none'} "
+            "without a card",
+            "start puppetcam on a machine with that card: it compiles there",
+        )
+    return trt.ComputeCapability.__members__[target.replace("sm_", "SM")]
+
+
+def _logger(trt: Any, complaints: list[str]) -> Any:
+    """Warnings to our log, errors also to ``complaints``."""
+
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                complaints.append(message)
+                log.warning("%s", message)
+            else:
+                log.debug("%s", message)
+
+    return Logger()
+
+
+def _monitor(trt: Any, report: Report) -> Any:
+    """Reports the outermost phase's steps."""
+
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self._outermost, self._steps = "", 1
+
+        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+            if parent is None:
+                self._outermost, self._steps = phase, steps
+
+        def step_complete(self, phase: str, step: int) -> bool:
+            if phase == self._outermost:
+                report(min(1.0, (step + 1) / self._steps))
+            return True
+
+        def phase_finish(self, phase: str) -> None:
+            if phase == self._outermost:
+                report(1.0)
+
+    return Monitor()

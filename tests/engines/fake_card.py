@@ -1,0 +1,186 @@
+"""A driver library and a TensorRT without a card: their memory is the machine's own."""
+
+from __future__ import annotations
+
+import ctypes
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+PLAN = b"plus one"
+
+
+class FakeLibrary:
+    """The calls of NVIDIA's driver library that ``engines.driver`` makes.
+
+    fails: what a call of that name answers instead of 0. live: addresses and streams in use.
+    """
+
+    def __init__(
+        self,
+        name: str = "NVIDIA Fake 3060",
+        capability: tuple[int, int] = (8, 6),
+        cuda: int = 13000,
+    ) -> None:
+        self.name, self.capability, self.cuda = name, capability, cuda
+        self.cards = 1
+        self.fails: dict[str, int] = {}
+        self.live: dict[int, Any] = {}
+        self.asked: list[str] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if name.startswith("cu") and callable(value):
+            self.asked.append(name)
+            if name in self.fails:
+                return lambda *arguments: self.fails[name]
+        return value
+
+    def cuInit(self, flags: Any) -> int:
+        return 0
+
+    def cuDriverGetVersion(self, version: Any) -> int:
+        version._obj.value = self.cuda
+        return 0
+
+    def cuDeviceGetCount(self, count: Any) -> int:
+        count._obj.value = self.cards
+        return 0
+
+    def cuDeviceGet(self, device: Any, number: Any) -> int:
+        device._obj.value = number.value
+        return 0
+
+    def cuDeviceGetName(self, name: Any, size: Any, device: Any) -> int:
+        name.value = self.name.encode()
+        return 0
+
+    def cuDeviceTotalMem_v2(self, size: Any, device: Any) -> int:
+        size._obj.value = 12 << 30
+        return 0
+
+    def cuDeviceGetAttribute(self, value: Any, attribute: Any, device: Any) -> int:
+        value._obj.value = self.capability[attribute.value - 75]
+        return 0
+
+    def cuDevicePrimaryCtxRetain(self, context: Any, device: Any) -> int:
+        context._obj.value = 7
+        return 0
+
+    def cuCtxSetCurrent(self, context: Any) -> int:
+        assert context.value == 7
+        return 0
+
+    def cuMemGetInfo_v2(self, free: Any, total: Any) -> int:
+        free._obj.value, total._obj.value = 64 << 20, 12 << 30
+        return 0
+
+    def cuMemAlloc_v2(self, address: Any, size: Any) -> int:
+        block = ctypes.create_string_buffer(size.value)
+        address._obj.value = ctypes.addressof(block)
+        self.live[address._obj.value] = block
+        return 0
+
+    def cuMemFree_v2(self, address: Any) -> int:
+        del self.live[address.value]
+        return 0
+
+    def cuMemcpyHtoDAsync_v2(self, goal: Any, source: Any, size: Any, stream: Any) -> int:
+        assert stream.value in self.live
+        ctypes.memmove(goal.value, source.value, size.value)
+        return 0
+
+    def cuMemcpyDtoHAsync_v2(self, goal: Any, source: Any, size: Any, stream: Any) -> int:
+        assert stream.value in self.live
+        ctypes.memmove(goal.value, source.value, size.value)
+        return 0
+
+    def cuStreamCreate(self, stream: Any, flags: Any) -> int:
+        stream._obj.value = 99
+        self.live[99] = "stream"
+        return 0
+
+    def cuStreamSynchronize(self, stream: Any) -> int:
+        return 0
+
+    def cuStreamDestroy_v2(self, stream: Any) -> int:
+        del self.live[stream.value]
+        return 0
+
+    def cuGetErrorString(self, result: Any, text: Any) -> int:
+        text._obj.value = b"an illegal memory access" if result.value == 700 else None
+        return 0
+
+
+class FakeContext:
+    """Runs y = x + 1 over f32 (1, 3)."""
+
+    def __init__(self) -> None:
+        self.addresses: dict[str, int] = {}
+        self.works = True
+
+    def set_tensor_address(self, name: str, address: int) -> bool:
+        self.addresses[name] = address
+        return name in ("x", "y")
+
+    def execute_async_v3(self, stream: int) -> bool:
+        if self.works:
+            x, y = (
+                np.ctypeslib.as_array((ctypes.c_float * 3).from_address(self.addresses[name]))
+                for name in ("x", "y")
+            )
+            y[:] = x + 1
+        return self.works
+
+
+class FakeEngine:
+    """What TensorRT says about that network. room: whether a context fits on the card."""
+
+    num_io_tensors = 2
+
+    def __init__(self, room: bool = True) -> None:
+        self.context = FakeContext() if room else None
+
+    def get_tensor_name(self, index: int) -> str:
+        return "xy"[index]
+
+    def get_tensor_mode(self, name: str) -> str:
+        return "in" if name == "x" else "out"
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return (1, 3)
+
+    def get_tensor_dtype(self, name: str) -> Any:
+        return SimpleNamespace(name="FLOAT")
+
+    def create_execution_context(self) -> FakeContext | None:
+        return self.context
+
+
+class FakeLogger:
+    ERROR, INTERNAL_ERROR, WARNING = "error", "internal", "warning"
+
+
+def fake_trt(engine: FakeEngine | None = None, capabilities: tuple[str, ...] = ("SM86",)) -> Any:
+    """A TensorRT module that knows one plan, PLAN."""
+    known = engine or FakeEngine()
+
+    def runtime(logger: Any) -> Any:
+        def deserialize(plan: bytes) -> FakeEngine | None:
+            if plan == PLAN:
+                return known
+            logger.log(FakeLogger.ERROR, "bad magic number")
+            return None
+
+        return SimpleNamespace(deserialize_cuda_engine=deserialize)
+
+    return SimpleNamespace(
+        __name__="tensorrt_fake",
+        __version__="1.0",
+        Builder=object,
+        ILogger=FakeLogger,
+        TensorIOMode=SimpleNamespace(INPUT="in"),
+        Runtime=runtime,
+        ComputeCapability=SimpleNamespace(__members__={name: name for name in capabilities}),
+    )

@@ -1,0 +1,247 @@
+"""TensorRT: the engine over a fake library, the builder over the real one where it is installed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from engines import driver, trt
+from engines.base import Engine, TensorSpec
+from engines.driver import Driver
+from engines.engine_cache import EngineCache, EngineKey
+from engines.errors import DeviceError, ModelError
+from engines.keypoints.carried import find_graph, manifest, open_model
+from engines.ort import OrtEngine
+from engines.standby import StandbyEngine
+from engines.trt import TrtEngine
+from export.keypoints_cases import cases
+from tests.engines.fake_card import PLAN, FakeEngine, FakeLibrary, fake_trt
+from tests.engines.keypoints.test_half import BOUNDS, probabilities
+
+FEED = {"x": np.array([[1, 2, 3]], np.float32)}
+
+
+@pytest.fixture
+def library() -> FakeLibrary:
+    return FakeLibrary()
+
+
+@pytest.fixture
+def engine(library: FakeLibrary) -> Iterator[TrtEngine]:
+    with TrtEngine(PLAN, "tensorrt", fake_trt(), Driver(library)) as opened:
+        yield opened
+
+
+def test_says_what_it_wants_and_gives(engine: TrtEngine) -> None:
+    as_protocol: Engine = engine
+    assert as_protocol.inputs == (TensorSpec("x", "float32", (1, 3)),)
+    assert as_protocol.outputs == (TensorSpec("y", "float32", (1, 3)),)
+    assert as_protocol.device == "tensorrt"
+
+
+def test_runs_by_name(engine: TrtEngine) -> None:
+    np.testing.assert_array_equal(engine.run(FEED)["y"], [[2, 3, 4]])
+    turned = np.array([[5], [6], [7]], np.float32).T[:, ::-1]  # not contiguous
+    np.testing.assert_array_equal(engine.run({"x": turned})["y"], [[8, 7, 6]])
+    with pytest.raises(ValueError, match=r"got \[\], wanted \['x'\]"):
+        engine.run({})
+
+
+def test_tensors_that_stay_on_the_card(engine: TrtEngine, library: FakeLibrary) -> None:
+    gpu = Driver(library)
+    x, y, got = gpu.allocate(12), gpu.allocate(12), np.zeros((1, 3), np.float32)
+    gpu.to_device(x, FEED["x"], 99)
+    library.asked.clear()
+    engine.bind("x", x)
+    engine.bind("y", y)
+    engine.enqueue(99)
+    assert not library.asked  # neither copies nor waits
+    gpu.to_host(got, y, 99)
+    np.testing.assert_array_equal(got, [[2, 3, 4]])
+    with pytest.raises(ValueError, match=r"'z': wanted one of \['x', 'y'\]"):
+        engine.bind("z", x)
+    np.testing.assert_array_equal(engine.run({"x": got})["y"], [[3, 4, 5]])
+
+
+def test_gives_everything_back(library: FakeLibrary) -> None:
+    engine = TrtEngine(PLAN, "tensorrt", fake_trt(), Driver(library))
+    assert len(library.live) == 3  # x, y and a stream
+    engine.close()
+    engine.close()
+    assert not library.live
+    with pytest.raises(ValueError, match="closed"):
+        engine.run(FEED)
+
+
+def test_a_refused_plan() -> None:
+    with pytest.raises(ModelError, match=r"tensorrt: the engine is refused \(bad magic number\)"):
+        TrtEngine(b"junk", "tensorrt", fake_trt(), Driver(FakeLibrary()))
+
+
+def test_a_full_card(library: FakeLibrary) -> None:
+    crowded = fake_trt(FakeEngine(room=False))
+    with pytest.raises(DeviceError, match="memory is full"):
+        TrtEngine(PLAN, "tensorrt", crowded, Driver(library))
+    library.fails["cuMemAlloc_v2"] = 2
+    with pytest.raises(DeviceError, match="memory is full"):
+        TrtEngine(PLAN, "tensorrt", fake_trt(), Driver(library))
+    assert not library.live
+
+
+def test_a_run_that_fails() -> None:
+    network = FakeEngine()
+    with TrtEngine(PLAN, "tensorrt", fake_trt(network), Driver(FakeLibrary())) as engine:
+        assert network.context is not None
+        network.context.works = False
+        with pytest.raises(DeviceError, match=r"tensorrt: the engine failed") as caught:
+            engine.run(FEED)
+    assert "--device cpu" in caught.value.hint
+
+
+def test_a_module_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", ModuleType("tensorrt_rtx"))
+    with pytest.raises(DeviceError) as caught:
+        trt.library("tensorrt")
+    assert caught.value.hint == "pip install -e '.[gpu]'"
+    with pytest.raises(DeviceError, match="installed package is empty") as caught:
+        trt.library("tensorrt-rtx")
+    assert caught.value.hint == "pip install -e '.[gpu-rtx]'"
+
+
+def test_bindings_without_their_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tensorrt.py").write_text("raise ImportError('libnvinfer.so.10: no such file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    with pytest.raises(DeviceError, match=r"cannot be loaded \(libnvinfer") as caught:
+        trt.library("tensorrt")
+    assert "--force-reinstall" in caught.value.hint
+
+
+def test_an_engine_of_classic_tensorrt_belongs_to_one_card() -> None:
+    def key(device: str, card: str) -> EngineKey:
+        return trt.engine_key(fake_trt(), device, "pose", "d", "fp16", card, "sm_86")
+
+    assert key("tensorrt", "RTX 3060") != key("tensorrt", "RTX 3090")
+    assert key("tensorrt-rtx", "RTX 3060") == key("tensorrt-rtx", "RTX 3090")
+
+
+def test_opens_from_the_cache_or_builds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    builds: list[str | None] = []
+
+    def build(module: Any, graph: Path, target: str | None, report: Any) -> bytes:
+        builds.append(target)
+        return PLAN
+
+    monkeypatch.setattr(trt, "library", lambda device: fake_trt())
+    monkeypatch.setattr(trt, "driver", lambda: Driver(FakeLibrary()))
+    monkeypatch.setattr(trt, "build", build)
+    for _ in range(2):
+        cache = EngineCache(tmp_path)
+        with trt.open_engine("tensorrt-rtx", Path("plus.onnx"), "d", "fp16", cache) as engine:
+            np.testing.assert_array_equal(engine.run(FEED)["y"], [[2, 3, 4]])
+    assert builds == ["sm_86"]
+
+
+def test_a_card_without_a_driver_serves_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def missing() -> Driver:
+        raise DeviceError("no NVIDIA driver")
+
+    monkeypatch.setattr(trt, "library", lambda device: fake_trt())
+    monkeypatch.setattr(trt, "driver", missing)
+    with pytest.raises(DeviceError, match="no NVIDIA driver"):
+        open_model("selfie_segmentation", "tensorrt")
+    with open_model("selfie_segmentation", "tensorrt", background=True) as engine:
+        assert isinstance(engine, StandbyEngine)
+        engine.wait()
+        feed = {"image": np.zeros((1, 256, 256, 3), np.float32)}
+        assert engine.run(feed)["mask"].shape == (1, 1, 256, 256)
+        assert (engine.device, engine.waiting) == ("cpu", "tensorrt failed")
+
+
+@pytest.fixture(scope="module")
+def rtx() -> Any:
+    """The real TensorRT for RTX: it compiles without a card."""
+    try:
+        return trt.library("tensorrt-rtx")
+    except DeviceError as error:
+        pytest.skip(f"{error.message}: {error.hint}")
+
+
+def test_reports_how_far_a_build_is(rtx: Any) -> None:
+    told: list[float] = []
+    graph = find_graph("selfie_segmentation", "fp16").path
+    assert len(trt.build(rtx, graph, "sm_86", told.append)) > 100_000
+    assert told == sorted(told)
+    assert len(told) > 2
+    assert told[-1] == 1
+
+
+def test_a_file_that_is_no_network(rtx: Any, tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"no network")
+    with pytest.raises(ModelError, match=r"bad\.onnx: TensorRT cannot read it"):
+        trt.build(rtx, tmp_path / "bad.onnx", "sm_86")
+
+
+def test_a_target_that_rtx_does_not_know(rtx: Any) -> None:
+    assert {"sm_75", "sm_86", "sm_89", "sm_120"} <= set(trt.targets(rtx))
+    graph = find_graph("selfie_segmentation", "fp16").path
+    with pytest.raises(DeviceError, match=r"'sm_90': tensorrt_rtx .* compiles for"):
+        trt.build(rtx, graph, "sm_90")
+
+
+@pytest.fixture(params=trt.EXTRAS)
+def device(request: pytest.FixtureRequest) -> str:
+    """Each TensorRT that is installed, on a machine with a card."""
+    name: str = request.param
+    try:
+        driver.driver()
+        trt.library(name)
+    except DeviceError as error:
+        pytest.skip(f"{error.message}: {error.hint}")
+    return name
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", sorted(manifest()))
+def test_on_a_card_it_agrees_with_the_cpu(name: str, device: str, tmp_path: Path) -> None:
+    cache, graph = EngineCache(tmp_path), find_graph(name, "fp16")
+    largest, mean = BOUNDS[name]
+    with (
+        OrtEngine(find_graph(name).path) as cpu,
+        trt.open_engine(device, graph.path, graph.digest, "fp16", cache) as card,
+    ):
+        assert {spec.name for spec in card.outputs} == {spec.name for spec in cpu.outputs}
+        _, height, width, _ = cpu.inputs[0].shape
+        pixels = cv2.resize(cases()["astronaut"], (width, height), interpolation=cv2.INTER_AREA)
+        feed = {"image": np.multiply(pixels[None], np.float32(1 / 255))}
+        got = card.run(feed)
+        for output, values in cpu.run(feed).items():
+            a = probabilities(name, output, values)
+            b = probabilities(name, output, got[output])
+            error = np.abs(a - b) / max(1.0, float(np.abs(a).max()))
+            # Cards sum in other orders than ORT: twice the bound of rounding alone.
+            assert error.mean() <= 2 * mean, output
+            if (name, output) != ("pose_landmark_mask", "mask"):
+                assert error.max() <= 2 * largest, output
+
+
+@pytest.mark.gpu
+def test_ten_thousand_runs_do_not_grow(device: str, tmp_path: Path) -> None:
+    graph = find_graph("pose_landmark", "fp16")
+    feed = {"image": np.zeros((1, 256, 256, 3), np.float32)}
+    with trt.open_engine(device, graph.path, graph.digest, "fp16", EngineCache(tmp_path)) as engine:
+        engine.run(feed)
+        before = driver.driver().free_memory()
+        for _ in range(10_000):
+            engine.run(feed)
+        assert before - driver.driver().free_memory() <= 2 << 20

@@ -1,0 +1,71 @@
+"""Ahead-of-time engines: every carried network, compiled by the real library, without a card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines import trt
+from engines.engine_cache import EngineCache
+from engines.errors import DeviceError
+from engines.keypoints.carried import find_graph, manifest
+from export import to_trt
+from export.__main__ import main
+
+TARGETS = ("sm_75", "sm_120")  # the oldest and the newest; continuous integration: all
+
+
+@pytest.fixture(scope="module")
+def rtx() -> Any:
+    try:
+        return trt.library(to_trt.DEVICE)
+    except DeviceError as error:
+        pytest.skip(f"{error.message}: {error.hint}")
+
+
+@pytest.mark.parametrize("name", sorted(manifest()))
+def test_every_carried_network_compiles(rtx: Any, name: str, tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path)
+    built = to_trt.build_all([name], ["fp16"], TARGETS, cache)
+    built += to_trt.build_all([name], ["fp32"], ["sm_86"], cache)
+    assert [engine.target for engine in built] == [*TARGETS, "sm_86"]
+    assert all(engine.size > 100_000 for engine in built)
+    assert len(list(tmp_path.glob("*.engine"))) == len(built)
+
+
+def test_a_server_finds_what_was_built_ahead(
+    rtx: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = {"selfie_segmentation": manifest()["selfie_segmentation"]}
+    monkeypatch.setattr(to_trt, "manifest", lambda: table)
+    out = str(tmp_path)
+    assert main(["trt", "--target", "sm_86", "--precision", "fp16", "--out", out]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split()[:3] == ["selfie_segmentation", "fp16", "sm_86"]
+    assert json.loads(printed[-1]) == {"folder": out, "engines": 1}
+    digest = find_graph("selfie_segmentation", "fp16").digest
+    key = trt.engine_key(
+        rtx, "tensorrt-rtx", "selfie_segmentation", digest, "fp16", "NVIDIA RTX A2000", "sm_86"
+    )
+    plan = EngineCache(tmp_path).read(key)
+    assert plan is not None
+    assert len(plan) > 100_000
+
+
+def test_without_the_library(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(device: str) -> Any:
+        raise DeviceError(f"{device}: tensorrt_rtx is not installed", "pip install it")
+
+    monkeypatch.setattr(trt, "library", missing)
+    assert main(["trt"]) == DeviceError.exit_code
+    assert "pip install it" in capsys.readouterr().err
+
+
+def test_an_unknown_target(rtx: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trt", "--target", "sm_90", "--out", str(tmp_path)]) == DeviceError.exit_code
+    assert "compiles for ['sm_75'" in capsys.readouterr().err
