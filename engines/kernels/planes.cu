@@ -6,7 +6,8 @@ struct Affine {
     float x0, y0, x1, y1, x2, y2, inverse;
     __device__ Affine(float4 a, float4 b, float4 c)
         : x0(a.x), y0(a.y), x1(b.x - a.x), y1(b.y - a.y), x2(c.x - a.x), y2(c.y - a.y) {
-        float area = x1 * y2 - x2 * y1;
+        // Not fused: two corners in one place would leave a rest of the rounding as an area.
+        float area = __fmul_rn(x1, y2) - __fmul_rn(x2, y1);
         inverse = area == 0 ? 0 : 1.0f / area;
     }
     // start, right, down

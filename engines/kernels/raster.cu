@@ -17,7 +17,7 @@ struct alignas(16) Sheet {
 #define FAR 1e9f
 #define SMALLEST 0.02f
 #define SLACK 1e-3f
-#define SOLID 224.0f
+#define SOLID 250.0f
 #define BEYOND 1e3f
 #define LINES 8
 #define COLUMNS 4
@@ -27,15 +27,18 @@ struct Bound { // x = at + slope * dy
     __device__ float operator()(float dy) const { return at + slope * dy; }
 };
 
-// The nearest texel's alpha, 0..255, at a pixel.
+// The least alpha, 0..255, of the four texels that a pixel is sampled from.
 static __device__ float alpha_at(
     const Sheet& sheet, const float4* texels, const float4* flow, int x, int y) {
     float4 p = flow[0], q = flow[1];
     float dx = (float)x + 0.5f - p.x, dy = (float)y + 0.5f - p.y;
-    int u = (int)(p.z + p.w * dx + q.x * dy), v = (int)(q.y + q.z * dx + q.w * dy);
-    u = min(max(u, 0), sheet.width - 1);
-    v = min(max(v, 0), sheet.height - 1);
-    return texels[sheet.texture + v * sheet.width + u].w;
+    int u = (int)floorf(p.z + p.w * dx + q.x * dy - 0.5f);
+    int v = (int)floorf(q.y + q.z * dx + q.w * dy - 0.5f);
+    int right = sheet.width - 1, bottom = sheet.height - 1;
+    int u0 = min(max(u, 0), right), u1 = min(max(u, -1) + 1, right);
+    const float4* above = texels + sheet.texture + min(max(v, 0), bottom) * sheet.width;
+    const float4* below = texels + sheet.texture + min(max(v, -1) + 1, bottom) * sheet.width;
+    return fminf(fminf(above[u0].w, above[u1].w), fminf(below[u0].w, below[u1].w));
 }
 
 extern "C" __global__ void raster(

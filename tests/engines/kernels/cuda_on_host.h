@@ -34,6 +34,11 @@ static inline float3 make_float3(float x, float y, float z) { return {x, y, z}; 
 template <class T> static void atomicMin(T* at, T value) { *at = min(*at, value); }
 template <class T> static void atomicMax(T* at, T value) { *at = max(*at, value); }
 
+static float __fmul_rn(float a, float b) {
+    volatile float product = a * b; // never part of a fused operation
+    return product;
+}
+
 static unsigned __float_as_uint(float value) {
     unsigned bits;
     std::memcpy(&bits, &value, 4);

@@ -13,7 +13,7 @@ from engines.kernels.cuda import Device
 from engines.kernels.fade import fade
 from engines.kernels.lay import lay_colours, lay_texture
 from engines.kernels.planes import planes
-from engines.kernels.raster import FAR, raster
+from engines.kernels.raster import FAR, SOLID, raster
 from engines.kernels.skin import skin
 from engines.kernels.warp import warp
 from engines.types import F32, I32, U8
@@ -55,7 +55,8 @@ class Mesh:
         self.depth: F32 = np.full(shape, FAR, np.float32)
         self.face: I32 = np.full(shape, -1, np.int32)
         self.box: I32 = np.zeros(4, np.int32)
-        self.texture: F32 = rng.random((9, 13, 4), np.float32) * 255  # holes everywhere
+        self.texture: F32 = np.full((9, 13, 4), 255, np.float32)
+        self.texture[rng.random((9, 13)) < 0.2] = SOLID - 2  # holes
         self.ragged: U8 = rng.integers(0, 2, faces, np.uint8) * np.uint8(fine == 1)
         self.plane: F32 = np.zeros((faces, 8), np.float32)
         xy = (rng.random((40, 2), np.float32) * 1.4 - 0.2) * np.array([13, 9], np.float32)
