@@ -110,11 +110,13 @@ class CudaDevice:
                 "pip install 'cupy-cuda13x[ctk]', or cupy-cuda12x[ctk] for a driver before 580",
             ) from error
         self._cupy, self._cupyx = cupy, cupyx
-        with self._failures():
-            card = cupy.cuda.Device(ordinal)
-            card.use()
-            self._stream = cupy.cuda.Stream(non_blocking=True)
-            ready = CUBINS / cubin_name(f"sm_{card.compute_capability}")
+        with _in_words(cupy.cuda):
+            self._card = cupy.cuda.Device(ordinal)
+            capability = self._card.compute_capability
+            with self._card:
+                self._stream = cupy.cuda.Stream(non_blocking=True)
+        with self._at_work():
+            ready = CUBINS / cubin_name(f"sm_{capability}")
             if ready.is_file():
                 module = cupy.RawModule(path=str(ready))
             else:
@@ -122,62 +124,47 @@ class CudaDevice:
             self._kernels = {name: module.get_function(name) for name in names()}
 
     @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
-        """What CuPy raises, in words."""
-        cuda = self._cupy.cuda
-        try:
+    def _at_work(self) -> Iterator[None]:
+        """On this card and stream, whichever thread it is."""
+        with _in_words(self._cupy.cuda), self._card, self._stream:
             yield
-        except cuda.memory.OutOfMemoryError as error:
-            raise DeviceError(
-                f"device cuda: the card's memory is full ({error})",
-                "close what else uses the card, or --device cpu",
-            ) from error
-        except (
-            cuda.runtime.CUDARuntimeError,
-            cuda.driver.CUDADriverError,
-            cuda.compiler.CompileException,
-            RuntimeError,  # a library of CUDA that CuPy does not find
-        ) as error:
-            raise DeviceError(
-                f"device cuda: {error}", "nvidia-smi shows driver and card; --device cpu needs none"
-            ) from error
 
     def array(self, host: NDArray[Any]) -> Any:
         """See ``Device``."""
-        with self._failures(), self._stream:
+        with self._at_work():
             array = self._cupy.asarray(host)
             self._stream.synchronize()
             return array
 
     def staging(self, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
         """See ``Device``: pinned."""
-        with self._failures():
+        with self._at_work():
             memory: NDArray[Any] = self._cupyx.zeros_pinned(shape, dtype)
             return memory
 
     def upload(self, host: NDArray[Any], array: Any) -> None:
         """See ``Device``."""
         _same_size(host, array)
-        with self._failures():
-            array.data.copy_from_host_async(host.ctypes.data, host.nbytes, self._stream)
+        with self._at_work():
+            array.data.copy_from_host_async(host.ctypes.data, host.nbytes)
 
     def download(self, array: Any, host: NDArray[Any]) -> None:
         """See ``Device``."""
         _same_size(host, array)
-        with self._failures():
-            array.data.copy_to_host_async(host.ctypes.data, host.nbytes, self._stream)
+        with self._at_work():
+            array.data.copy_to_host_async(host.ctypes.data, host.nbytes)
 
     def launch(self, kernel: str, threads: tuple[int, ...], *arguments: Any) -> None:
         """See ``Device``."""
         if 0 in threads:
             return
         blocks, block = grid(threads)
-        with self._failures(), self._stream:
+        with self._at_work():
             self._kernels[kernel](blocks, block, tuple(argument(value) for value in arguments))
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """See ``Device``: a CUDA graph."""
-        with self._failures(), self._stream:
+        with self._at_work():
             self._stream.begin_capture()
             try:
                 work()
@@ -185,15 +172,34 @@ class CudaDevice:
                 graph = self._stream.end_capture()
 
         def replay() -> None:
-            with self._failures():
-                graph.launch(self._stream)
+            with self._at_work():
+                graph.launch()
 
         return replay
 
     def wait(self) -> None:
         """See ``Device``."""
-        with self._failures():
+        with self._at_work():
             self._stream.synchronize()
+
+
+@contextlib.contextmanager
+def _in_words(cuda: Any) -> Iterator[None]:
+    """What CuPy raises as a DeviceError. cuda: ``cupy.cuda``."""
+    try:
+        yield
+    except cuda.memory.OutOfMemoryError as error:
+        raise DeviceError(
+            f"device cuda: the card's memory is full ({error})",
+            "close what else uses the card, or --device cpu",
+        ) from error
+    except (
+        cuda.compiler.CompileException,
+        RuntimeError,  # CuPy's errors of CUDA's runtime and driver, and of libraries it misses
+    ) as error:
+        raise DeviceError(
+            f"device cuda: {error}", "nvidia-smi shows driver and card; --device cpu needs none"
+        ) from error
 
 
 def _same_size(host: NDArray[Any], array: Any) -> None:
