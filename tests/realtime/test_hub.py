@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -228,6 +229,9 @@ async def test_avatars_asked_for_while_one_is_being_built(
         assert let.wait(10)
         return swap
 
+    def asked(times: int) -> bool:
+        return len(performer.told("avatar")) >= times
+
     monkeypatch.setattr(FakePuppet, "prepare_avatar", slow)
     async with client(hub, Camera()) as performer:
         await until(lambda: performer.told("hello"))
@@ -235,7 +239,7 @@ async def test_avatars_asked_for_while_one_is_being_built(
         await until(lambda: puppets[0].builders)
         for k, name in enumerate(("blue", "red", "blue", "nobody")):
             performer.send(type="avatar", name=name)
-            await until(lambda wanted=k + 2: len(performer.told("avatar")) >= wanted)
+            await until(partial(asked, k + 2))
             await asyncio.sleep(0.1)  # loaded, and waiting behind the one being built
         await until(lambda: performer.told("message"))
         let.set()
