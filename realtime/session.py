@@ -202,9 +202,14 @@ class Session:
             self._tell("error", error.message, error.hint)
             self._send({"type": "avatar", "name": self.avatar, "state": "ready"})
             return
-        if await asyncio.wrap_future(self.performance.set_avatar(avatar)):
-            self.avatar = name
+        change = asyncio.wrap_future(self.performance.set_avatar(avatar))
+        change.add_done_callback(lambda done: self._changed(name, done))
+        await asyncio.shield(change)  # a newer request ends this task, not what is being built
         self._send({"type": "avatar", "name": self.avatar, "state": "ready"})
+
+    def _changed(self, name: str, done: asyncio.Future[bool]) -> None:
+        if not done.cancelled() and done.exception() is None and done.result():
+            self.avatar = name
 
     def _tell(self, level: str, text: str, hint: str) -> None:
         message = {"type": "message", "level": level, "text": text, "hint": hint}

@@ -80,3 +80,17 @@ def test_what_goes_wrong_is_told(bench: Bench) -> None:
     bench.let.set()
     assert bench.changes.ask("avatar", bench.build("tom")).result(10)
     bench.changes.close()
+
+
+def test_who_waits_may_give_up_without_harm(bench: Bench) -> None:
+    first = bench.changes.ask("avatar", bench.build("a"))
+    assert bench.begun.wait(10)
+    waiting = bench.changes.ask("avatar", bench.build("b"))
+    assert not first.cancel()
+    assert not waiting.cancel()
+    newest = bench.changes.ask("avatar", bench.build("c"))
+    assert waiting.result(0) is False
+    bench.changes.close()
+    assert newest.result(0) is False
+    bench.let.set()
+    assert first.result(10)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from realtime.gallery import MissingError
 from realtime.hub import Backstage, Hub
 from realtime.mark import read_mark, write_mark
 from realtime.offer import Offer, OfferError
+from realtime.puppet import Swap
 from tests.fakes import COLOURS, FakeGallery, FakePuppet, fake_backstage
 from tests.realtime.peers import CAMERA, Camera, Client, client, near, until
 
@@ -214,6 +217,44 @@ async def test_a_flood_of_changes_is_thinned_and_built_beside_the_frames(
         assert puppets[0].frames > before
         assert len(puppets[0].builders) < 30
         assert all(name.startswith("build") for name in puppets[0].builders)
+
+
+async def test_avatars_asked_for_while_one_is_being_built(
+    hub: Hub, puppets: list[FakePuppet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let = threading.Event()
+    prepare = FakePuppet.prepare_avatar
+
+    def slow(puppet: FakePuppet, avatar: Avatar) -> Swap:
+        swap = prepare(puppet, avatar)
+        assert let.wait(10)
+        return swap
+
+    def asked(times: int) -> bool:
+        return len(performer.told("avatar")) >= times
+
+    monkeypatch.setattr(FakePuppet, "prepare_avatar", slow)
+    async with client(hub, Camera()) as performer:
+        await until(lambda: performer.told("hello"))
+        performer.send(type="avatar", name="green")
+        await until(lambda: puppets[0].builders)
+        for k, name in enumerate(("blue", "red", "blue", "nobody")):
+            performer.send(type="avatar", name=name)
+            await until(partial(asked, k + 2))
+            await asyncio.sleep(0.1)  # loaded, and waiting behind the one being built
+        await until(lambda: performer.told("message"))
+        let.set()
+        await until(lambda: near(performer.colour, COLOURS["blue"]))
+        assert hub.sessions[performer.session].avatar == "blue"
+        let.clear()
+        performer.send(type="avatar", name="green")
+        await until(lambda: len(puppets[0].builders) == 3)
+        for _ in range(2):
+            performer.send(type="avatar", name="red")
+            await asyncio.sleep(0.1)
+    await until(lambda: not hub.sessions)
+    let.set()
+    await until(lambda: puppets[0].closed)
 
 
 # --- viewers --------------------------------------------------------------------------------
