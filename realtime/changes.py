@@ -30,6 +30,7 @@ class Changes:
     def ask(self, kind: str, build: Build) -> Future[bool]:
         """Whether it will have been put in place: not if a newer one of its kind came before."""
         future: Future[bool] = Future()
+        future.set_running_or_notify_cancel()  # who stops waiting must not cancel it under us
         with self._lock:
             closed = self._closed.is_set()
             earlier = self._wanted.get(kind)
