@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from engines.body.kinematics import forward
@@ -16,6 +18,7 @@ from engines.types import F32, I32, U8, Avatar, BodyMesh, Camera, Layer
 # Share of a bend that turns about the joint; the rest follows the mean of the maps. With none of
 # it a raised arm's shoulder shrinks to a point, with all of it elbows and armpits bulge.
 _TURNS = 0.5
+_ISLAND_M2 = 0.0015  # less inferred surface than that in one piece flies about as a speck
 _SHRINK_BELOW = 0.75  # output px per texel; smaller than that and the picture would shimmer
 
 
@@ -114,6 +117,7 @@ class Reference:
         skins = {}
         for name in np.unique(names):
             faces = body.faces[drawn & (names[body.faces[:, 0]] == name)]
+            faces = faces[_area(body.rest, faces) > _ISLAND_M2]
             if len(faces):
                 skins[str(name)] = self._skin(str(name), faces, colours)
         return skins
@@ -179,6 +183,18 @@ class Reference:
             np.array(index, order="C"),
             np.array(weight, order="C"),
         )
+
+
+def _area(rest: F32, faces: I32) -> F32:
+    """For each triangle the area of the surface that it hangs together with, f32 (F,) m2."""
+    if not len(faces):
+        return np.zeros(0, np.float32)
+    a, b, c = faces.T
+    edges = coo_matrix((np.ones(2 * len(a), bool), (np.r_[a, b], np.r_[b, c])), [len(rest)] * 2)
+    surface = connected_components(edges, directed=False)[1][a]
+    sides = np.cross(rest[b] - rest[a], rest[c] - rest[a])
+    areas = np.bincount(surface, np.linalg.norm(sides, axis=1) / 2)
+    return np.asarray(areas[surface], np.float32)
 
 
 def layer_of(bone: str) -> str:

@@ -79,8 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder that may not be written to
         logging.getLogger(__name__).debug("failed", exc_info=True)
         if args.json:
-            print(json.dumps({"error": str(error), "hint": ""}))
-        print(f"error: {error}", file=sys.stderr)
+            print(json.dumps({"error": str(error), "hint": OS_HINT}))
+        print(f"error: {error}\n  {OS_HINT}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

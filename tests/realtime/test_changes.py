@@ -58,6 +58,22 @@ def test_only_the_newest_of_a_kind_is_built(bench: Bench) -> None:
     bench.changes.close()
 
 
+def test_who_stops_waiting_stops_nothing(bench: Bench) -> None:
+    first = bench.changes.ask("avatar", bench.build("a"))
+    assert bench.begun.wait(10)
+    left = [bench.changes.ask("avatar", bench.build("b"))]
+    assert not left[0].cancel()
+    newest = bench.changes.ask("avatar", bench.build("c"))
+    left.append(bench.changes.ask("background", bench.build("d")))
+    assert not left[1].cancel()
+    bench.let.set()
+    assert first.result(10)
+    assert newest.result(10)
+    assert left[0].result(10) is False
+    assert left[1].result(10)
+    bench.changes.close()
+
+
 def test_a_pause_lies_between_two_builds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "PAUSE_S", 60.0)
     bench = Bench()
