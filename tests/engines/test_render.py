@@ -8,6 +8,7 @@ import pytest
 from engines.backdrop import Backdrop
 from engines.body.rotation import about
 from engines.render import Renderer, View
+from engines.sheet import Reference
 from engines.types import Pose
 from tests.engines.figures import SIZE, avatar, with_hand
 
@@ -110,6 +111,14 @@ def test_inferred_surface_beyond_the_photo_always_shows() -> None:
     x, y = (middle - np.array([200, 0])).astype(int)
     person = Renderer(figure, SIZE, View(1, -200, 0)).render(figure.reference)
     np.testing.assert_allclose(person[y, x], [250, 200, 150, 255], atol=1)
+
+
+def test_scraps_of_inferred_surface_are_not_drawn() -> None:
+    figure, _ = with_hand((1.0, 0.0))
+    assert list(Reference(figure).skins()) == ["arm.L"]
+    body = figure.body
+    small = replace(body, rest=body.rest * np.float32(0.05))
+    assert Reference(replace(figure, body=small)).skins() == {}
 
 
 def test_the_nearer_arm_is_in_front_and_stays_there_within_a_margin() -> None:
