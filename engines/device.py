@@ -96,8 +96,11 @@ def check(device: str, gpu: Driver) -> None:
 
 
 def in_words(engines: Sequence[Engine]) -> str:
-    """What computes a frame, as people read it: the last engine's device, and what is to come."""
-    device = engines[-1].device if engines else "cpu"
+    """What computes a frame, as people read it, and what is to come.
+
+    Where engines differ the slowest device is named: one may have fallen back to the CPU.
+    """
+    device = max((e.device for e in engines), key=[*ON_CARD, "cpu"].index, default="cpu")
     waiting = [e.waiting for e in engines if isinstance(e, StandbyEngine) and e.waiting]
     return f"{WORDS[device]} ({', '.join(dict.fromkeys(waiting))})" if waiting else WORDS[device]
 

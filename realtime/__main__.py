@@ -6,7 +6,9 @@ import argparse
 import importlib
 import json
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 from engines.errors import PuppetcamError
@@ -69,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser(argv).parse_args(argv)
     usual = logging.INFO if args.command == "serve" else logging.WARNING
     log.configure(logging.DEBUG if args.verbose else usual)
+    if threading.current_thread() is threading.main_thread():
+        # Who is told to end removes what is half written, as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(args.run(args))
     except PuppetcamError as error:

@@ -46,6 +46,10 @@ class TooLateError(InputError):
     """A request that did not arrive in time."""
 
 
+class TakenError(InputError):
+    """A name that something else has."""
+
+
 def problem(status: int, error: str, hint: str = "") -> web.Response:
     """An error as the page expects it."""
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
@@ -62,6 +66,8 @@ def status_of(error: PuppetcamError) -> int:
         return 413
     if isinstance(error, TooLateError):
         return 408
+    if isinstance(error, TakenError):
+        return 409
     return 400 if isinstance(error, InputError) else 500
 
 

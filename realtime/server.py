@@ -32,7 +32,14 @@ from engines.avatar.store import check_name
 from engines.errors import InputError
 from realtime import offer
 from realtime.enrolment import Enrolments
-from realtime.guard import TooLargeError, TooLateError, answer_errors, guard, problem, without_trace
+from realtime.guard import (
+    TakenError,
+    TooLargeError,
+    TooLateError,
+    answer_errors,
+    guard,
+    without_trace,
+)
 from realtime.hub import Hub
 
 MAX_PHOTO_BYTES = 32 * 1024 * 1024
@@ -140,14 +147,13 @@ async def get_job(request: web.Request) -> web.Response:
 async def post_avatar(request: web.Request) -> web.Response:
     hub = request.app[HUB]
     name = check_name(request.query.get("name", ""))
-    cards = await hub.help(hub.backstage.gallery.cards)
-    if name.lower() in (card.name.lower() for card in cards):
-        return problem(409, f"There is an avatar {name!r} already.", "Choose another name.")
+    await _check_free(hub, name)
     folder = tempfile.TemporaryDirectory(prefix="puppetcam-")
     photo = Path(folder.name) / "photo"
     try:
         async with asyncio.timeout(PHOTO_S):
             await _save(request, photo)
+        await _check_free(hub, name)  # a slow upload may have been overtaken by one of this name
         job = request.app[ENROLMENTS].begin(photo, name, folder.cleanup)
     except TimeoutError:
         folder.cleanup()
@@ -159,6 +165,13 @@ async def post_avatar(request: web.Request) -> web.Response:
         folder.cleanup()
         raise
     return web.json_response({"job": job}, status=202)
+
+
+async def _check_free(hub: Hub, name: str) -> None:
+    """Raise TakenError if there is an avatar of this name, in whatever case."""
+    cards = await hub.help(hub.backstage.gallery.cards)
+    if name.lower() in (card.name.lower() for card in cards):
+        raise TakenError(f"There is an avatar {name!r} already.", "Choose another name.")
 
 
 async def _save(request: web.Request, photo: Path) -> None:

@@ -124,15 +124,32 @@ class Shelf:
             raise InputError(f"{name} came with puppetcam and stays", "delete avatars of your own")
         if folder.is_symlink():
             folder.unlink()  # what it leads to is not on this shelf
-        else:
+            return
+        try:
             shutil.rmtree(folder)
+        except OSError as error:
+            raise InputError(
+                f"{name} cannot be removed ({error.strerror})", f"who may write to {self.own}?"
+            ) from error
 
     def _folders(self) -> Iterator[Path]:
         # A leading dot: an avatar that is being written (engines.avatar.store).
         for place in (self.own, self._bundled):
-            if place.is_dir():
-                yield from sorted(
-                    f
-                    for f in place.iterdir()
-                    if not f.name.startswith(".") and (f / MANIFEST).is_file()
-                )
+            try:
+                entries = sorted(place.iterdir())
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise InputError(
+                    f"the avatars in {place} cannot be read ({error.strerror})",
+                    "let yourself read that folder, or take another with --avatars DIR",
+                ) from error
+            yield from (e for e in entries if not e.name.startswith(".") and _is_avatar(e))
+
+
+def _is_avatar(folder: Path) -> bool:
+    """Whether it holds a manifest; one that may not be looked into does: it is shown as damaged."""
+    try:
+        return (folder / MANIFEST).is_file()
+    except PermissionError:
+        return True

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import av
@@ -174,6 +177,21 @@ def test_where_the_performer_stands_in_a_picture_of_the_clips_size(tmp_path: Pat
     command = ["replay", "--avatar", "kit", "--input", str(clip), "--placement", "performer"]
     assert main([*command, "--output", str(tmp_path / "out.mp4"), "--mirror"]) == 0
     assert frames(tmp_path / "out.mp4")[0].shape == (120, 160, 3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_who_is_told_to_end_leaves_nothing_half_written(tmp_path: Path) -> None:
+    command = ["replay", "--avatar", "kit", "--input", str(HERE / "web" / "sample.mp4")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "realtime", *command, "--output", str(tmp_path / "out.mp4")],
+        cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as replay:  # fmt: skip
+        while not list(tmp_path.iterdir()) and replay.poll() is None:
+            time.sleep(0.05)
+        replay.terminate()
+        replay.communicate()
+    assert replay.returncode == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sizes() -> None:

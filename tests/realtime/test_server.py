@@ -20,7 +20,7 @@ from realtime.guard import READ_LIMITS, answer_errors, own_host, same_origin
 from realtime.hub import Hub
 from realtime.offer import MAX_BYTES
 from realtime.server import make_app
-from tests.fakes import fake_backstage
+from tests.fakes import FakeGallery, fake_backstage
 from tests.realtime.peers import Camera, Client, until
 
 Http = TestClient[Any, Any]
@@ -351,6 +351,19 @@ async def test_a_photo_that_does_not_arrive(
     answer = await http.post("/api/avatars?name=zoe", data=never())
     assert "did not arrive" in await refused(answer, 408)
     assert list((tmp_path / "uploads").iterdir()) == []
+
+
+async def test_a_slow_photo_takes_no_name_that_was_given_meanwhile(http: Http, hub: Hub) -> None:
+    gallery = hub.backstage.gallery
+    assert isinstance(gallery, FakeGallery)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"p"
+        gallery.names.append("zoe")
+        yield b"hoto"
+
+    answer = await http.post("/api/avatars?name=zoe", data=slow())
+    assert "already" in await refused(answer, 409)
 
 
 async def test_an_upload_cut_off_is_no_trace() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,6 +103,42 @@ def test_a_damaged_avatar_is_not_the_first(shelf: Shelf, manifest: str) -> None:
     assert names[0] == "tom"
     assert names[-1] == "anna"
     assert shelf.load(None).name == "edith"
+
+
+def test_folders_that_may_not_be_read_are_told(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = {shelf.own / "anna" / "avatar.json"}
+
+    def refuse(call: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(path: Path, *arguments: Any) -> Any:
+            if path in refused:
+                raise PermissionError(13, "Permission denied")
+            return call(path, *arguments)
+
+        return guarded
+
+    for name in ("is_file", "read_bytes", "iterdir"):
+        monkeypatch.setattr(Path, name, refuse(getattr(Path, name)))
+    last = shelf.cards()[-1]
+    assert last.name == "anna"
+    assert "Permission denied" in last.warnings[0]
+    refused.add(shelf.own)
+    with pytest.raises(InputError, match=r"cannot be read \(Permission denied\)") as caught:
+        shelf.cards()
+    assert "--avatars" in caught.value.hint
+
+
+def test_an_avatar_that_cannot_be_removed_is_told(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(InputError, match=r"anna cannot be removed \(Permission denied\)"):
+        shelf.delete("anna")
+    assert (shelf.own / "anna").is_dir()
 
 
 def test_what_is_being_written_is_no_avatar_yet(shelf: Shelf) -> None:
