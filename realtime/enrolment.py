@@ -185,7 +185,12 @@ def _enroll(pipe: Connection, enroll: Enroller, photo: Path, name: str) -> None:
     process = psutil.Process()  # live frames come first
     process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 10)
     try:
-        warnings = enroll(photo, name, lambda stage, share: pipe.send(("progress", (stage, share))))
+        try:
+            warnings = enroll(
+                photo, name, lambda stage, share: pipe.send(("progress", (stage, share)))
+            )
+        finally:  # nothing is half written now; exiting once more at exit would be a trace
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         pipe.send(("done", warnings))
     except PuppetcamError as error:
         pipe.send(("failed", (error.message, error.hint)))

@@ -66,7 +66,7 @@ def address(avatars: Path) -> Iterator[str]:
             code = server.wait(20)
         said = log.result(20)
     assert code == 0
-    assert "Traceback" not in said
+    assert "Traceback" not in said, said
     assert "ERROR" not in said
 
 
