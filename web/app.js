@@ -54,6 +54,7 @@ async function start(open) {
 }
 
 function end() {
+  notices.clear("guide"); // it speaks to who is before the camera
   stamped?.stop();
   stamped = null;
   source?.stop();

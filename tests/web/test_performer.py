@@ -39,7 +39,7 @@ def test_only_a_performer_is_asked_for_a_neutral_pose(open_page: OpenPage) -> No
     go_live(page)
     expect(page.locator("#notices")).to_contain_text("your neutral pose")
     page.click("#stop")
-    page = open_page()
+    expect(page.locator("#notices")).not_to_contain_text("your neutral pose")
     page.click("#start-sample")
     wait_live(page)
     expect(page.locator("#notices")).not_to_contain_text("your neutral pose")
