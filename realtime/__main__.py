@@ -6,14 +6,13 @@ import argparse
 import importlib
 import json
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Sequence
 
 from engines.errors import PuppetcamError
 from engines.version import version
-from realtime import log
+from realtime import interrupt, log
 
 # command -> one line for the overview; each lives in the module of its name
 COMMANDS = {
@@ -73,23 +72,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     log.configure(logging.DEBUG if args.verbose else usual)
     if threading.current_thread() is threading.main_thread():
         # Who is told to end removes what is half written, as after Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        interrupt.listen()
     try:
         return int(args.run(args))
-    except PuppetcamError as error:
-        if args.json:
-            print(json.dumps({"error": error.message, "hint": error.hint}))
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:  # a full disk, a folder that may not be written to
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) or interrupt.told():
+            print("interrupted", file=sys.stderr)
+            return 130
+        return _failed(error, args.json)
+
+
+def _failed(error: BaseException, as_json: bool) -> int:
+    """Says what went wrong and returns the exit code; what is a defect of ours is raised again."""
+    if isinstance(error, PuppetcamError):
+        message, hint, told, code = error.message, error.hint, str(error), error.exit_code
+    elif isinstance(error, OSError):  # a full disk, a folder that may not be written to
         logging.getLogger(__name__).debug("failed", exc_info=True)
-        if args.json:
-            print(json.dumps({"error": str(error), "hint": OS_HINT}))
-        print(f"error: {error}\n  {OS_HINT}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        message, hint, told, code = str(error), OS_HINT, f"{error}\n  {OS_HINT}", 1
+    else:
+        raise error
+    if as_json:
+        print(json.dumps({"error": message, "hint": hint}))
+    print(f"error: {told}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

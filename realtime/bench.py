@@ -32,6 +32,7 @@ from tqdm import tqdm
 from engines.device import choose
 from engines.errors import InputError, PuppetcamError
 from engines.types import Frame
+from realtime import interrupt
 from realtime.card import machine_card
 from realtime.clip import ClipReader
 from realtime.config import add_device
@@ -82,6 +83,7 @@ def measure_compute(frames: list[Frame], puppeteer: Puppeteer, count: int) -> di
     for i in tqdm(
         range(WARM_UP + count), desc="compute", unit="frame", file=sys.stderr, disable=None
     ):
+        interrupt.check()
         if i == WARM_UP:
             puppeteer.times.clear()
         source = next(clock)

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from engines.device import choose
 from engines.errors import InputError, NoPersonError
+from realtime import interrupt
 from realtime.clip import ClipReader, ClipWriter
 from realtime.config import add_device
 from realtime.puppeteer import Puppeteer
@@ -99,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
         print(choice, file=sys.stderr)
         started = time.perf_counter()
         for frame in frames:
+            interrupt.check()
             out.write(puppeteer.process(frame).image)
             tracked += puppeteer.tracking
             count += 1

@@ -26,6 +26,7 @@ from engines.errors import InputError, NoPersonError
 from engines.keypoints.people import PeopleFinder, Person
 from engines.render import View
 from engines.types import F32, U8
+from realtime import interrupt
 from realtime.clip import ClipReader, ClipWriter
 from realtime.config import add_device
 from realtime.metrics import ARMS, Mask, flicker, keypoint_errors, psnr, ssim
@@ -121,6 +122,7 @@ def score_clip(path: Path, video: Path | None = None, device: str = "cpu") -> Sc
             file=sys.stderr,
         )  # fmt: skip
         for frame in frames:
+            interrupt.check()
             truth = next(iter(finder.find(frame.image)), None)
             if truth is None:
                 continue
