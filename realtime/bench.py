@@ -144,6 +144,7 @@ def running_server(
 def run(args: argparse.Namespace) -> int:
     """Print the machine card, the table and, as the last line, JSON."""
     choice = choose(args.device)
+    cv2.setNumThreads(1)  # as in the server
     card = machine_card()
     print(card)
     print(choice)

@@ -21,36 +21,27 @@ from engines.types import U8, Frame
 from realtime.mailbox import Mailbox, MailboxClosed
 from realtime.mark import write_mark
 from realtime.packed import bleed
-from realtime.transport import VIDEO_CLOCK_HZ, encoder_pool
+from realtime.transport import VIDEO_CLOCK_HZ, as_rgb, encoder_pool
 
 Form = Literal["plain", "packed"]
 """plain: on black where transparent; packed: colours above alpha, twice as high."""
 
-MAX_SIDE = 1280  # px: larger camera pictures are made smaller before anything looks at them
 REPEAT_S = 0.25  # with nothing new, the last picture is sent again: late and lossy viewers see it
 TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A camera frame as it came; converted only when someone has time for it."""
+    """A camera frame as it came."""
 
-    video: Any  # av.VideoFrame
+    video: Any  # av.VideoFrame, RGB when it comes from one of our decoders
     captured_s: float
     index: int
 
     def frame(self) -> Frame:
         """The frame as RGB, its longer side at most ``MAX_SIDE`` px."""
-        video = self.video
-        shrink = min(1.0, MAX_SIDE / max(video.width, video.height))
-        image: U8 = np.asarray(
-            video.to_ndarray(
-                format="rgb24",
-                width=max(2, round(video.width * shrink)),
-                height=max(2, round(video.height * shrink)),
-            ),
-            np.uint8,
-        )
+        video = as_rgb(self.video)
+        image: U8 = np.asarray(video.to_ndarray(), np.uint8)
         return Frame(
             image, video.pts or 0, video.time_base or TIME_BASE, self.captured_s, self.index
         )

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from engines.types import Frame
 from realtime.mark import read_mark
-from realtime.track import MAX_SIDE, TIME_BASE, Arrival, Picture, PuppetTrack, read_camera, to_video
+from realtime.track import TIME_BASE, Arrival, Picture, PuppetTrack, read_camera, to_video
+from realtime.transport import MAX_SIDE, as_rgb
 from tests.realtime.peers import CAMERA, Camera
 
 
@@ -43,6 +44,8 @@ def test_an_arrival_becomes_an_rgb_frame() -> None:
 def test_large_pictures_become_smaller() -> None:
     video = av.VideoFrame(3000, 1000, "yuv420p")
     assert Arrival(video, 0.0, 0).frame().image.shape == (427, MAX_SIDE, 3)
+    small = as_rgb(video)
+    assert as_rgb(small) is small
 
 
 def test_plain_is_on_black() -> None:

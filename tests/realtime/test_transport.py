@@ -135,7 +135,7 @@ def test_encoders_and_decoders_hold_nothing_back(kind: str) -> None:
         assert timestamp == 3000 * k
         data = b"".join(aiortc.rtcrtpreceiver.depayload(codec(kind), p) for p in payloads)  # type: ignore[attr-defined]
         (frame,) = decoder.decode(JitterFrame(data, timestamp))
-        assert (frame.width, frame.height) == (320, 240)
+        assert (frame.width, frame.height, frame.format.name) == (320, 240, "rgb24")
         if kind == "video/H264":
             assert frame.colorspace == 6  # SMPTE 170M: BT.601
         key = not data[0] & 1 if kind.endswith("VP8") else b"\0\0\1\x65" in data  # frame tag, IDR
