@@ -32,7 +32,7 @@ from tqdm import tqdm
 from engines.device import choose
 from engines.errors import InputError, PuppetcamError
 from engines.types import Frame
-from realtime import interrupt
+from realtime import interrupt, priority
 from realtime.card import machine_card
 from realtime.clip import ClipReader
 from realtime.config import add_device
@@ -158,6 +158,7 @@ def run(args: argparse.Namespace) -> int:
     result: dict[str, Any] = {
         "machine": asdict(card),
         "backend": puppeteer.backend,
+        "priority": priority.granted(),
         "compute_ms": {name: asdict(s) for name, s in stages.items()},
         "tracked": tracked,
         "compute_rss_mb": round(rss_mb, 1),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import PuppetcamError
+from realtime import priority
 from realtime.chromium import find_chromium
 
 LIBRARIES = ("numpy", "numba", "opencv-python-headless", "onnxruntime", "av", "aiortc", "aiohttp")
@@ -100,6 +101,16 @@ def compute_found() -> Iterator[Finding]:
             yield Finding(f"compute {device}", True, f"--device {device}", False)
 
 
+def priority_found() -> Iterator[Finding]:
+    """Whether the compute thread comes first when a browser keeps every core busy."""
+    ok = priority.granted()
+    yield Finding(
+        "priority", ok, "granted to the compute thread" if ok else "refused by the system",
+        needed=False,
+        hint="a busy machine costs frames; sudo prlimit --nice=26 --pid $$, then serve from there",
+    )  # fmt: skip
+
+
 def cameras_found() -> Iterator[Finding]:
     """Cameras, as far as the system lists them; the browser is what opens them."""
     if sys.platform != "linux":
@@ -151,6 +162,7 @@ PARTS = (
     libraries_found,
     codecs_found,
     compute_found,
+    priority_found,
     cameras_found,
     assets_found,
     browser_found,

@@ -157,8 +157,8 @@ def replace_decoders() -> None:
             context.thread_count = 1
             context.flags |= av.codec.context.Flags.low_delay
             decode = decoder.decode
-            decoder.decode = lambda encoded: [  # type: ignore[method-assign]
-                as_rgb(frame) for frame in decode(encoded)
+            decoder.decode = lambda encoded_frame: [  # type: ignore[method-assign]
+                as_rgb(frame) for frame in decode(encoded_frame)
             ]
         return decoder
 

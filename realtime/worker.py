@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
+from realtime import priority
 from realtime.stats import Load
 
 T = TypeVar("T")
@@ -75,6 +76,8 @@ class Worker:
         self._thread.join()
 
     def _run(self) -> None:
+        if not priority.ask():
+            log.info("the system grants no priority: a busy browser will cost frames (doctor)")
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._awake)

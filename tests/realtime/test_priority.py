@@ -1,0 +1,46 @@
+"""The compute thread's share of the processor."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+import pytest
+
+from realtime import priority
+from realtime.worker import Worker
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has classes instead")
+
+
+def test_the_calling_thread_alone_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(os, "setpriority", lambda *what: asked.append(what))
+    worker = Worker()
+    thread = worker.submit(threading.get_native_id).result()
+    worker.close()
+    who = thread if sys.platform == "linux" else 0
+    assert asked == [(os.PRIO_PROCESS, who, priority.NICE)]
+
+
+def test_refusal_is_said_and_costs_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*what: int) -> None:
+        raise PermissionError("not allowed")
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    assert not priority.granted()
+    with caplog.at_level("INFO"):
+        worker = Worker()
+        assert worker.submit(lambda: 7).result() == 7
+        worker.close()
+    assert "grants no priority" in caplog.text
+
+
+def test_trying_leaves_the_asker_as_it_was() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    priority.granted()
+    if sys.platform == "linux":
+        assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
