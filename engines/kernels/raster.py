@@ -34,16 +34,17 @@ def raster(
     out triangles seen from behind (twice the area above zero, with y down). ragged: u8 (F,), 1
     for triangles whose texture has holes: where one of the texels of texture f32 (h, w, 4) that
     ``lay_texture`` samples through plane f32 (F, 8) is not solid, all that is solid counts as
-    nearer. So a sheet that folds shows no slits. depth: f32 (H, W) and
-    face: i32 (H, W), index of the triangle or -1, are cleared and written inside ``box`` alone;
-    box: i32 (4,), written: left, top, right, bottom, empty where the mesh lies outside. A centre
-    on an edge belongs to both neighbours; the nearer wins, of equals the first. Depth is affine
-    over a triangle (weak perspective).
+    nearer. So a sheet that folds shows no slits. face: i32 (H, W), index of the triangle or -1,
+    is written inside ``box`` alone; depth: f32 (H, W), written where there is a triangle. box: i32
+    (4,), written: left, top, right, bottom, empty where the mesh lies outside. A centre on an edge
+    belongs to both neighbours; the nearer wins, of equals the first. Depth is affine over a
+    triangle (weak perspective).
     """
-    _clear(points, depth, face, box)
+    _clear(points, face, box)
     zero, half = np.float32(0), np.float32(0.5)
     for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        # Unsigned indices spare a test for negative ones.
+        a, b, c = np.uint64(faces[f, 0]), np.uint64(faces[f, 1]), np.uint64(faces[f, 2])
         x0, y0, z0 = points[a, 0], points[a, 1], points[a, 2]
         x1, y1 = points[b, 0] - x0, points[b, 1] - y0
         x2, y2 = points[c, 0] - x0, points[c, 1] - y0
@@ -91,29 +92,30 @@ def raster(
                 continue
             here = z0 + zy * dy - zx * shift
             row, first, last = np.uint64(y), int(math.ceil(enter)), int(math.floor(leave))
-            if ragged[f]:
-                for x in range(first, last + 1):
-                    z = here + zx * np.float32(x)
-                    if z < depth[row, x]:
-                        alpha = _alpha(
-                            plane[f], texture, np.float32(x) + half, np.float32(y) + half
-                        )
-                        z += np.float32(0) if alpha >= SOLID else _BEYOND
-                        if z < depth[row, x]:
-                            depth[row, x] = z
-                            face[row, x] = f
-                continue
             for x in range(np.uint64(first), np.uint64(last + 1)):
                 z = here + zx * np.float32(np.int64(x))
-                if z < depth[row, x]:
-                    depth[row, x] = z
-                    face[row, x] = f
+                other = face[row, x]
+                if other >= 0:  # only where two meet does it matter which of them is solid
+                    far = z + _beyond(ragged, plane, texture, f, x, y)
+                    if far >= depth[row, x] + _beyond(ragged, plane, texture, other, x, y):
+                        continue
+                depth[row, x] = z
+                face[row, x] = f
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _alpha(plane: F32, texture: F32, x: np.float32, y: np.float32) -> np.float32:
-    """The least alpha, 0..255, of the four texels that an output px is sampled from."""
-    dx, dy, half = x - plane[0], y - plane[1], np.float32(0.5)
+def _beyond(ragged: U8, plane: F32, texture: F32, f: int, x: int, y: int) -> np.float32:
+    """How much farther away triangle ``f`` counts at a pixel, m."""
+    if ragged[f] and _alpha(plane[f], texture, x, y) < SOLID:
+        return _BEYOND
+    return np.float32(0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _alpha(plane: F32, texture: F32, x: int, y: int) -> np.float32:
+    """The least alpha, 0..255, of the four texels that a pixel is sampled from."""
+    half = np.float32(0.5)
+    dx, dy = np.float32(x) + half - plane[0], np.float32(y) + half - plane[1]
     u = int(math.floor(plane[2] + plane[3] * dx + plane[4] * dy - half))
     v = int(math.floor(plane[5] + plane[6] * dx + plane[7] * dy - half))
     right, bottom = texture.shape[1] - 1, texture.shape[0] - 1
@@ -124,9 +126,9 @@ def _alpha(plane: F32, texture: F32, x: np.float32, y: np.float32) -> np.float32
 
 
 @numba.njit(cache=True, nogil=True)
-def _clear(points: F32, depth: F32, face: I32, box: I32) -> None:
+def _clear(points: F32, face: I32, box: I32) -> None:
     """Find the bounding box on the canvas and empty it."""
-    height, width = np.float32(depth.shape[0]), np.float32(depth.shape[1])
+    height, width = np.float32(face.shape[0]), np.float32(face.shape[1])
     left = top = FAR
     right = bottom = -FAR
     for n in range(len(points)):
@@ -137,7 +139,6 @@ def _clear(points: F32, depth: F32, face: I32, box: I32) -> None:
     box[1] = int(math.floor(min(max(top, zero), height)))
     box[2] = int(math.ceil(min(max(right, zero), width)))
     box[3] = int(math.ceil(min(max(bottom, zero), height)))
-    for y in range(box[1], box[3]):
-        for x in range(box[0], box[2]):
-            depth[y, x] = FAR
+    for y in range(np.uint64(box[1]), np.uint64(box[3])):
+        for x in range(np.uint64(box[0]), np.uint64(box[2])):
             face[y, x] = -1

@@ -186,7 +186,9 @@ def test_raster(device: Device, seed: int, fine: int) -> None:
     # a pixel on an edge, or where two meet in depth, may be rounded differently
     assert agrees.mean() > 0.995
     drawn = agrees & (face >= 0)
-    np.testing.assert_allclose(depth_of(result[drawn]), mesh.depth[drawn], rtol=1e-4, atol=1e-3)
+    depth = depth_of(result[drawn])
+    depth -= np.where(depth > 500, np.float32(1e3), np.float32(0))  # what is not solid
+    np.testing.assert_allclose(depth, mesh.depth[drawn], rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("shift", [-100.0, 100.0, 1e30, -1e30])
