@@ -12,7 +12,7 @@ from engines.avatar.photo import open_photo
 from engines.errors import InputError
 from engines.kernels.composite import composite, straighten
 from engines.render import View
-from engines.types import F32, U8, Avatar
+from engines.types import U8, Avatar
 
 
 class Backdrop:
@@ -30,10 +30,10 @@ class Backdrop:
         self.picture = None if picture is None else _opaque(picture)
         self._out: U8 = np.zeros((size[1], size[0], 4), np.uint8)
 
-    def under(self, person: F32) -> U8:
+    def under(self, person: U8) -> U8:
         """The finished frame, u8 (H, W, 4) straight RGBA, in a buffer that the next call reuses.
 
-        person: f32 (H, W, 4) premultiplied RGBA 0..255.
+        person: u8 (H, W, 4) premultiplied RGBA.
         """
         if self.picture is None:
             straighten(person, self._out)

@@ -14,7 +14,7 @@ from engines.kernels.raster import raster
 from engines.kernels.skin import skin
 from engines.kernels.turns import turns
 from engines.sheet import Binding, Reference, Skin, Texture
-from engines.types import F32, I32, Avatar, Camera, Pose
+from engines.types import F32, I32, U8, Avatar, Camera, Pose
 
 # How far behind the chest (m) wrist and elbow must be for an arm to be drawn behind the trunk.
 BEHIND_M, HYSTERESIS_M = 0.12, 0.06
@@ -23,7 +23,7 @@ _LEGS = ("leg.L", "leg.R")
 # How far (m) inferred skin is from what hid it in the photo when it begins to show, and when it
 # shows wholly.
 HIDDEN_M, SHOWN_M = np.float32(0.02), np.float32(0.07)
-_NO_TEXTURE: F32 = np.zeros((1, 1, 4), np.float32)
+_NO_TEXTURE: U8 = np.zeros((1, 1, 4), np.uint8)
 
 HEADROOM, TALLEST = 0.1, 0.84  # of the output's height: above the head; head to foot
 
@@ -89,7 +89,7 @@ class Stance:
 class Renderer:
     """Draws one avatar at one output size (width, height) through one view.
 
-    Layers are painted back to front, each with a depth buffer of its own; inferred skin lies right
+    Layers are painted front to back, each with a depth buffer of its own; inferred skin lies right
     beneath the layer that it moves with. Not for several threads at once.
     """
 
@@ -110,7 +110,7 @@ class Renderer:
             layer.name: reference.texture(layer, self.view.scale) for layer in avatar.layers
         }
         width, height = size
-        self._person: F32 = np.zeros((height, width, 4), np.float32)
+        self._person: U8 = np.zeros((height, width, 4), np.uint8)
         self._box: I32 = np.zeros(4, np.int32)
         self._depth: F32 = np.empty((height, width), np.float32)
         self._face: I32 = np.empty((height, width), np.int32)
@@ -122,19 +122,19 @@ class Renderer:
         self._chest = bone("spine01")
         self._hands = {a: (bone(f"wrist.{a[-1]}"), bone(f"lowerarm01.{a[-1]}")) for a in self._arms}
 
-    def render(self, pose: Pose) -> F32:
-        """The person, f32 (H, W, 4) premultiplied RGBA 0..255. The buffer is the renderer's own
+    def render(self, pose: Pose) -> U8:
+        """The person, u8 (H, W, 4) premultiplied RGBA. The buffer is the renderer's own
 
         and the next call reuses it. Raises ValueError as ``stance`` does.
         """
         stance = self.stance(pose)
         moved, view = stance.maps, stance.view
         self._person.fill(0)
-        for name in stance.order:
-            if name in self.skins:
-                self._draw_skin(self.skins[name], moved, view)
+        for name in reversed(stance.order):
             if name in self.textures:
                 self._draw_texture(self.textures[name], moved, view)
+            if name in self.skins:
+                self._draw_skin(self.skins[name], moved, view)
         return self._person
 
     def stance(self, pose: Pose) -> Stance:

@@ -43,7 +43,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Texture:
-    """A layer of the photo. pixels: f32 (h, w, 4) premultiplied; xy: f32 (N, 2) px in it.
+    """A layer of the photo. pixels: u8 (h, w, 4) premultiplied; xy: f32 (N, 2) px in it.
 
     ragged: u8 (F,), 1 for triangles with texels that are not solid; plane: f32 (F, 8), room.
     """
@@ -51,7 +51,7 @@ class Texture:
     binding: Binding
     faces: I32
     ragged: U8
-    pixels: F32
+    pixels: U8
     xy: F32
     plane: F32
 
@@ -95,15 +95,16 @@ class Reference:
         if size != (width, height):
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
             xy *= np.array([size[0] / width, size[1] / height], np.float32)
+        texels: U8 = np.ascontiguousarray(np.rint(pixels), np.uint8)
         points = unproject(layer.xy, layer.depth, self.avatar.reference.camera)
         corners = xy[layer.faces]
-        visible = _within(pixels[:, :, 3] > 0, corners)
+        visible = _within(texels[:, :, 3] > 0, corners)
         faces = layer.faces[visible]
         return Texture(
             self._bind(points, layer.bone_index, layer.bone_weight),
             np.array(faces, order="C"),
-            _within(pixels[:, :, 3] < SOLID, corners[visible]).astype(np.uint8),
-            np.ascontiguousarray(pixels),
+            _within(texels[:, :, 3] < SOLID, corners[visible]).astype(np.uint8),
+            texels,
             np.ascontiguousarray(xy),
             np.zeros((len(faces), 8), np.float32),
         )

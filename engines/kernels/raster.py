@@ -12,7 +12,7 @@ from engines.types import F32, I32, U8
 FAR = np.float32(1e9)
 SMALLEST = np.float32(0.02)  # px²: twice the area below which a triangle is left out
 _SLACK = np.float32(1e-3)  # px by which neighbours overlap, so that rounding leaves no crack
-SOLID = np.float32(250)  # alpha, of 255, below which a texel hides nothing of its own mesh
+SOLID = np.uint8(250)  # alpha, of 255, below which a texel hides nothing of its own mesh
 _BEYOND = np.float32(1e3)  # m: how much farther away such a texel counts
 
 
@@ -23,7 +23,7 @@ def raster(
     cull: bool,
     ragged: U8,
     plane: F32,
-    texture: F32,
+    texture: U8,
     depth: F32,
     face: I32,
     box: I32,
@@ -32,7 +32,7 @@ def raster(
 
     points: f32 (N, 3) px, px, depth (smaller is nearer), finite; faces: i32 (F, 3); cull: leave
     out triangles seen from behind (twice the area above zero, with y down). ragged: u8 (F,), 1
-    for triangles whose texture has holes: where one of the texels of texture f32 (h, w, 4) that
+    for triangles whose texture has holes: where one of the texels of texture u8 (h, w, 4) that
     ``lay_texture`` samples through plane f32 (F, 8) is not solid, all that is solid counts as
     nearer. So a sheet that folds shows no slits. face: i32 (H, W), index of the triangle or -1,
     is written inside ``box`` alone; depth: f32 (H, W), written where there is a triangle. box: i32
@@ -104,7 +104,7 @@ def raster(
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _beyond(ragged: U8, plane: F32, texture: F32, f: int, x: int, y: int) -> np.float32:
+def _beyond(ragged: U8, plane: F32, texture: U8, f: int, x: int, y: int) -> np.float32:
     """How much farther away triangle ``f`` counts at a pixel, m."""
     if ragged[f] and _alpha(plane[f], texture, x, y) < SOLID:
         return _BEYOND
@@ -112,8 +112,8 @@ def _beyond(ragged: U8, plane: F32, texture: F32, f: int, x: int, y: int) -> np.
 
 
 @numba.njit(cache=True, nogil=True)
-def _alpha(plane: F32, texture: F32, x: int, y: int) -> np.float32:
-    """The least alpha, 0..255, of the four texels that a pixel is sampled from."""
+def _alpha(plane: F32, texture: U8, x: int, y: int) -> np.uint8:
+    """The least alpha of the four texels that a pixel is sampled from."""
     half = np.float32(0.5)
     dx, dy = np.float32(x) + half - plane[0], np.float32(y) + half - plane[1]
     u = int(math.floor(plane[2] + plane[3] * dx + plane[4] * dy - half))

@@ -13,8 +13,8 @@ from engines.render import View
 from tests.engines.figures import avatar
 
 SIZE = (64, 48)
-HALF = np.zeros((48, 64, 4), np.float32)
-HALF[:, :32] = [100, 50, 0, 127.5]  # premultiplied: half of (200, 100, 0)
+HALF = np.zeros((48, 64, 4), np.uint8)
+HALF[:, :32] = [100, 50, 0, 128]  # premultiplied: half of (200, 100, 0)
 
 
 def under(spec: str) -> np.ndarray:

@@ -55,8 +55,8 @@ class Mesh:
         self.depth: F32 = np.full(shape, FAR, np.float32)
         self.face: I32 = np.full(shape, -1, np.int32)
         self.box: I32 = np.zeros(4, np.int32)
-        self.texture: F32 = np.full((9, 13, 4), 255, np.float32)
-        self.texture[rng.random((9, 13)) < 0.2] = SOLID - 2  # holes
+        self.texture: U8 = np.full((9, 13, 4), 255, np.uint8)
+        self.texture[rng.random((9, 13)) < 0.2] = SOLID - np.uint8(2)  # holes
         self.ragged: U8 = rng.integers(0, 2, faces, np.uint8) * np.uint8(fine == 1)
         self.plane: F32 = np.zeros((faces, 8), np.float32)
         xy = (rng.random((40, 2), np.float32) * 1.4 - 0.2) * np.array([13, 9], np.float32)
@@ -176,7 +176,7 @@ def test_raster(device: Device, seed: int, fine: int) -> None:
     device.launch(
         "raster", (32 * len(faces),), len(faces), device.array(padded(mesh.points)),
         device.array(faces), device.array(sheets), device.array(box),
-        device.array(mesh.texture), device.array(mesh.plane), mesh.width, keys,
+        device.array(mesh.texture.astype(np.float32)), device.array(mesh.plane), mesh.width, keys,
     )  # fmt: skip
     result = got(device, keys, start)
     assert (result[:5] == EMPTY).all()
@@ -226,22 +226,21 @@ def test_paint_lays_what_lay_texture_and_lay_colours_lay(device: Device) -> None
     rng = np.random.default_rng(4)
     first, second, skinned = Mesh(10), Mesh(11), Mesh(12, fine=2)
     width, height = Mesh.width, Mesh.height
-    textures = [rng.random((9, 13, 4), np.float32), rng.random((30, 5, 4), np.float32)]
+    textures = [rng.integers(0, 256, (h, w, 4), np.uint8) for h, w in ((9, 13), (30, 5))]
     for texture in textures:
-        texture *= 255
-        texture[:, :, :3] *= texture[:, :, 3:] / 255
+        texture[:, :, :3] = texture[:, :, :3] * (texture[:, :, 3:] / 255)
     xy = [(rng.random((40, 2), np.float32) * 1.4 - 0.2) * t.shape[1::-1] for t in textures]
     colours = rng.random((40, 4), np.float32) * 255
     colours[:, :3] *= colours[:, 3:] / 255
     flows = [np.zeros((60, 8), np.float32) for _ in textures]
     shade = np.zeros((60, 14), np.float32)
-    person: F32 = np.zeros((height, width, 4), np.float32)
+    person: U8 = np.zeros((height, width, 4), np.uint8)
     for mesh, at, flow in zip((first, second), xy, flows, strict=True):
         planes(mesh.points, mesh.faces, at.astype(np.float32), flow)
     planes(skinned.points, skinned.faces, colours, shade)
-    lay_texture(flows[1], textures[1], second.face, second.box, person)
-    lay_colours(shade, skinned.face, skinned.box, person)
     lay_texture(flows[0], textures[0], first.face, first.box, person)
+    lay_colours(shade, skinned.face, skinned.box, person)
+    lay_texture(flows[1], textures[1], second.face, second.box, person)
 
     area = width * height
     sheets = sheet_rows(
@@ -251,29 +250,35 @@ def test_paint_lays_what_lay_texture_and_lay_colours_lay(device: Device) -> None
         [first.keys().ravel(), second.keys(60).ravel(), skinned.keys(120).ravel()]
     )
     keys = device.array(start)
-    out = device.array(np.full_like(person, np.nan))
+    want = person.astype(np.float32)
+    out = device.array(np.full_like(want, np.nan))
     device.launch(
         "paint", (width, height), width, height, 3,
         device.array(np.array([1, 2, 0], np.int32)), device.array(sheets),
         device.array(np.stack([first.box, second.box, skinned.box])), keys,
-        device.array(np.concatenate([t.reshape(-1, 4) for t in textures])),
+        device.array(np.concatenate([t.reshape(-1, 4) for t in textures]).astype(np.float32)),
         device.array(np.concatenate(flows)),
         device.array(np.pad(shade, ((0, 0), (0, 2)))), out,
     )  # fmt: skip
     assert (person > 0).any()
-    np.testing.assert_allclose(got(device, out, person), person, atol=0.02)
+    difference = np.abs(got(device, out, want) - want)[person[:, :, 3] > 0]
+    assert difference.max() < 2.5  # the CPU rounds each sheet and each sum to bytes
+    assert difference.mean() < 0.4
     assert (got(device, keys, start) == EMPTY).all()  # ready for the next frame
 
 
 @pytest.mark.parametrize("count", [1, 127, 4097])
 def test_composite_and_straighten(device: Device, count: int) -> None:
     rng = np.random.default_rng(count)
-    alpha = np.where(rng.random((1, count)) < 0.3, 0, rng.random((1, count)) * 256)
-    alpha[0, 0] = 0.5
-    person = np.dstack([rng.random((1, count, 3)) * alpha[..., None], alpha]).astype(np.float32)
+    alpha = np.where(rng.random((1, count)) < 0.3, 0, rng.integers(0, 256, (1, count)))
+    person = np.dstack([rng.random((1, count, 3)) * alpha[..., None], alpha]).astype(np.uint8)
     background = rng.integers(0, 256, (1, count, 4), np.uint8)
     want: U8 = np.empty_like(background)
-    held = device.array(person), device.array(background), device.array(np.zeros_like(want))
+    held = (
+        device.array(person.astype(np.float32)),
+        device.array(background),
+        device.array(np.zeros_like(want)),
+    )
     composite(person, background, want)
     device.launch("composite", (count,), count, *held)
     assert _apart(got(device, held[2], want), want) <= 1

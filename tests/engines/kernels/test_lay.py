@@ -5,16 +5,14 @@ import numpy as np
 from engines.kernels.lay import lay_colours, lay_texture
 from engines.kernels.planes import planes
 from engines.kernels.raster import raster
-from engines.types import F32, I32
+from engines.types import F32, I32, U8
 
 SQUARE = np.array([[0, 0, 1], [8, 0, 1], [0, 8, 1], [8, 8, 1]], np.float32)
 FACES = np.array([[0, 2, 1], [1, 2, 3]], np.int32)
 XY = np.ascontiguousarray(SQUARE[:, :2])
 
 
-def drawn(
-    points: F32, source: F32, texture: F32, person: F32, faces: I32 = FACES
-) -> tuple[F32, I32]:
+def drawn(points: F32, source: F32, texture: U8, person: U8, faces: I32 = FACES) -> tuple[U8, I32]:
     height, width = person.shape[:2]
     depth: F32 = np.empty((height, width), np.float32)
     face: I32 = np.full((height, width), -1, np.int32)
@@ -26,8 +24,14 @@ def drawn(
     return person, face
 
 
+def premultiplied(rng: np.random.Generator, height: int, width: int) -> U8:
+    colours = rng.random((height, width, 3))
+    alpha = rng.integers(0, 256, (height, width, 1))
+    return np.concatenate([colours * alpha, alpha], 2).astype(np.uint8)
+
+
 def reference(
-    points: F32, faces: I32, source: F32, texture: F32, face: I32, person: F32
+    points: F32, faces: I32, source: F32, texture: U8, face: I32, person: U8
 ) -> np.ndarray:
     out = person.astype(np.float64)
     height, width = texture.shape[:2]
@@ -41,46 +45,53 @@ def reference(
         p, q = u - i, v - j
         sample = (1 - q) * ((1 - p) * texture[j, i] + p * texture[j, i + 1])
         sample = sample + q * ((1 - p) * texture[j + 1, i] + p * texture[j + 1, i + 1])
-        out[y, x] = sample + out[y, x] * (1 - sample[3] / 255)
+        out[y, x] += sample * (1 - out[y, x, 3] / 255)
     return out
 
 
 def test_agrees_with_the_formula() -> None:
     rng = np.random.default_rng(3)
-    texture = (rng.random((9, 7, 4)) * 255).astype(np.float32)
-    texture[:, :, :3] *= texture[:, :, 3:] / 255
+    texture = premultiplied(rng, 9, 7)
     points = (SQUARE + rng.normal(size=SQUARE.shape)).astype(np.float32)
     source = (rng.random((4, 2)) * 14 - 3).astype(np.float32)  # partly beyond the texture
-    under = (rng.random((12, 10, 4)) * 100).astype(np.float32)
-    got, face = drawn(points, source, texture, under.copy())
-    want = reference(points, FACES, source, texture, face, under)
+    over = premultiplied(rng, 12, 10)
+    over[:, :5] = 0
+    got, face = drawn(points, source, texture, over.copy())
+    want = reference(points, FACES, source, texture, face, over)
     assert (face >= 0).any()
-    np.testing.assert_allclose(got, want, atol=0.05)
+    np.testing.assert_allclose(got[:, :5], want[:, :5], atol=0.51)
+    np.testing.assert_allclose(got, want, atol=1.01)  # sample and sum are rounded
+    assert (got[:, :, :3] <= got[:, :, 3:]).all()
 
 
 def test_a_texture_lands_pixel_by_pixel() -> None:
     rng = np.random.default_rng(2)
-    texture = rng.integers(0, 255, (8, 8, 4)).astype(np.float32)
+    texture = rng.integers(0, 255, (8, 8, 4), np.uint8)
     texture[:, :, 3] = 255
-    person, _ = drawn(SQUARE, XY, texture, np.zeros((12, 10, 4), np.float32))
-    np.testing.assert_allclose(person[:8, :8], texture, atol=0.3)
+    person, _ = drawn(SQUARE, XY, texture, np.zeros((12, 10, 4), np.uint8))
+    np.testing.assert_array_equal(person[:8, :8], texture)
     assert (person[8:] == 0).all()
 
 
-def test_half_transparent_over_opaque_by_hand() -> None:
-    person = np.tile(np.array([100, 0, 0, 255], np.float32), (12, 10, 1))
-    texture = np.full((8, 8, 4), [0, 51, 0, 51], np.float32)  # a fifth of pure green
+def test_opaque_beneath_half_transparent_by_hand() -> None:
+    person = np.tile(np.array([0, 51, 0, 51], np.uint8), (12, 10, 1))  # a fifth of pure green
+    texture = np.full((8, 8, 4), [100, 0, 0, 255], np.uint8)
     drawn(SQUARE, XY, texture, person)
-    np.testing.assert_allclose(person[3, 3], [80, 51, 0, 255], atol=0.01)
+    np.testing.assert_array_equal(person[3, 3], [80, 51, 0, 255])
+
+
+def test_what_is_opaque_hides_all_beneath() -> None:
+    person = np.tile(np.array([1, 2, 3, 255], np.uint8), (12, 10, 1))
+    drawn(SQUARE, XY, np.full((8, 8, 4), 255, np.uint8), person)
+    assert (person == [1, 2, 3, 255]).all()
 
 
 def test_a_soft_edge_takes_no_colour_from_transparent_texels() -> None:
-    texture = np.zeros((8, 8, 4), np.float32)
+    texture = np.zeros((8, 8, 4), np.uint8)
     texture[:, :4] = [200, 100, 50, 255]
     points = SQUARE + np.array([0.5, 0, 0], np.float32)
-    person, _ = drawn(points, XY, texture, np.zeros((12, 10, 4), np.float32))
-    edge = person[3, 4]
-    np.testing.assert_allclose(edge, [100, 50, 25, 127.5], atol=0.1)  # half of all four
+    person, _ = drawn(points, XY, texture, np.zeros((12, 10, 4), np.uint8))
+    np.testing.assert_array_equal(person[3, 4], [100, 50, 25, 128])  # half of all four
 
 
 def test_planes_by_hand() -> None:
@@ -98,15 +109,15 @@ def test_planes_of_a_triangle_without_area_are_flat() -> None:
     np.testing.assert_array_equal(plane[0], [1, 1, 7, 0, 0])
 
 
-def colours_drawn(points: F32, colours: F32) -> F32:
+def colours_drawn(points: F32, colours: F32) -> U8:
     """Points in px of the fine raster, twice the picture's."""
     depth: F32 = np.empty((24, 20), np.float32)
     face: I32 = np.full((24, 20), -1, np.int32)
     box = np.zeros(4, np.int32)
-    person: F32 = np.zeros((12, 10, 4), np.float32)
+    person: U8 = np.zeros((12, 10, 4), np.uint8)
     plane = np.zeros((len(FACES), 14), np.float32)
     planes(points, FACES, colours, plane)
-    whole, none = np.zeros(len(FACES), np.uint8), np.zeros((1, 1, 4), np.float32)
+    whole, none = np.zeros(len(FACES), np.uint8), np.zeros((1, 1, 4), np.uint8)
     raster(points, FACES, False, whole, plane, none, depth, face, box)
     lay_colours(plane, face, box, person)
     return person
@@ -117,7 +128,7 @@ def test_corner_colours_are_interpolated() -> None:
     colours[:, 3] = 255
     colours[[1, 3], 0] = 160  # red grows from left to right, 20 a pixel
     person = colours_drawn(SQUARE * 2, colours)
-    np.testing.assert_allclose(person[4, :8, 0], 20 * np.arange(8) + 10, atol=0.01)
+    np.testing.assert_array_equal(person[4, :8, 0], 20 * np.arange(8) + 10)
     assert (person[:, 8:] == 0).all()
 
 
@@ -125,6 +136,6 @@ def test_a_pixel_half_covered_is_half_transparent() -> None:
     colours = np.tile(np.array([200, 100, 0, 255], np.float32), (4, 1))
     shift = np.array([3, 0, 0], np.float32)  # a pixel and a half
     person = colours_drawn(SQUARE * 2 + shift, colours)
-    np.testing.assert_allclose(person[4, 1], [100, 50, 0, 127.5])
-    np.testing.assert_allclose(person[4, 2], [200, 100, 0, 255])
-    np.testing.assert_allclose(person[4, 9], [100, 50, 0, 127.5])
+    np.testing.assert_array_equal(person[4, 1], [100, 50, 0, 128])
+    np.testing.assert_array_equal(person[4, 2], [200, 100, 0, 255])
+    np.testing.assert_array_equal(person[4, 9], [100, 50, 0, 128])

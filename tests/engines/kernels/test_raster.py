@@ -5,7 +5,7 @@ import pytest
 
 from engines.kernels.planes import planes
 from engines.kernels.raster import FAR, SMALLEST, raster
-from engines.types import F32, I32
+from engines.types import F32, I32, U8
 
 SQUARE = np.array([[0, 0, 1], [8, 0, 1], [0, 8, 1], [8, 8, 1]], np.float32)
 FACES = np.array([[0, 2, 1], [1, 2, 3]], np.int32)  # seen from the front: area below zero
@@ -19,10 +19,10 @@ class Canvas:
 
     def raster(self, points: F32, faces: I32, cull: bool = False) -> None:
         whole, plane = np.zeros(len(faces), np.uint8), np.zeros((len(faces), 8), np.float32)
-        texture = np.zeros((1, 1, 4), np.float32)
+        texture = np.zeros((1, 1, 4), np.uint8)
         raster(points, faces, cull, whole, plane, texture, self.depth, self.face, self.box)
 
-    def raster_ragged(self, points: F32, faces: I32, source: F32, texture: F32) -> None:
+    def raster_ragged(self, points: F32, faces: I32, source: F32, texture: U8) -> None:
         plane, ragged = np.zeros((len(faces), 8), np.float32), np.ones(len(faces), np.uint8)
         planes(points, faces, source, plane)
         raster(points, faces, False, ragged, plane, texture, self.depth, self.face, self.box)
@@ -169,7 +169,7 @@ def test_a_hole_in_the_nearer_part_shows_the_part_behind(near_first: bool) -> No
     # a pixel is sampled from its own texel and the next one on the right
     source = np.ascontiguousarray(points[:, :2]) + np.array([0.3, 0], np.float32)
     source[4:] += np.array([8, 0], np.float32)  # behind: the texture's right half, all solid
-    texture: F32 = np.full((8, 16, 4), 255, np.float32)
+    texture: U8 = np.full((8, 16, 4), 255, np.uint8)
     texture[:, 2:5] = 100  # the near part's hole, x from 2 to 5
     order = [FACES, FACES + 4] if near_first else [FACES + 4, FACES]
     canvas = Canvas()
@@ -182,6 +182,6 @@ def test_a_hole_in_the_nearer_part_shows_the_part_behind(near_first: bool) -> No
 def test_a_hole_with_nothing_behind_it_still_shows_its_own_soft_edge() -> None:
     canvas = Canvas()
     canvas.raster_ragged(
-        SQUARE, FACES, np.ascontiguousarray(SQUARE[:, :2]), np.full((8, 8, 4), 100, np.float32)
+        SQUARE, FACES, np.ascontiguousarray(SQUARE[:, :2]), np.full((8, 8, 4), 100, np.uint8)
     )
     assert (canvas.face[:8, :8] >= 0).all()
