@@ -95,7 +95,8 @@ class Reference:
         if size != (width, height):
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
             xy *= np.array([size[0] / width, size[1] / height], np.float32)
-        texels: U8 = np.ascontiguousarray(np.rint(pixels), np.uint8)
+        pixels = np.rint(np.minimum(pixels, pixels[:, :, 3:]))
+        texels: U8 = np.ascontiguousarray(pixels, np.uint8)
         points = unproject(layer.xy, layer.depth, self.avatar.reference.camera)
         corners = xy[layer.faces]
         visible = _within(texels[:, :, 3] > 0, corners)

@@ -18,7 +18,8 @@ def planes(points: F32, faces: I32, values: F32, out: F32) -> None:
     be off by thousandths. Flat where the triangle has no area.
     """
     for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        # Unsigned indices spare a test for negative ones.
+        a, b, c = np.uint64(faces[f, 0]), np.uint64(faces[f, 1]), np.uint64(faces[f, 2])
         x0, y0 = points[a, 0], points[a, 1]
         x1, y1 = points[b, 0] - x0, points[b, 1] - y0
         x2, y2 = points[c, 0] - x0, points[c, 1] - y0

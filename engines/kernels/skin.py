@@ -39,7 +39,7 @@ def skin(
             w = bone_weight[n, k]
             if w == zero:
                 continue
-            b = bone_index[n, k]
+            b = np.uint64(bone_index[n, k])  # unsigned: spares a test for a negative index
             m, s = maps[b], rest[b]
             px += w * (m[0, 0] * cx + m[0, 1] * cy + m[0, 2] * cz + m[0, 3])
             py += w * (m[1, 0] * cx + m[1, 1] * cy + m[1, 2] * cz + m[1, 3])
