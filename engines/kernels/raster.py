@@ -95,20 +95,29 @@ def raster(
             for x in range(np.uint64(first), np.uint64(last + 1)):
                 z = here + zx * np.float32(np.int64(x))
                 other = face[row, x]
-                if other >= 0:  # only where two meet does it matter which of them is solid
-                    far = z + _beyond(ragged, plane, texture, f, x, y)
-                    if far >= depth[row, x] + _beyond(ragged, plane, texture, other, x, y):
-                        continue
-                depth[row, x] = z
-                face[row, x] = f
+                if other < 0 or _wins(ragged, plane, texture, f, other, z, depth[row, x], x, y):
+                    depth[row, x] = z
+                    face[row, x] = f
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _beyond(ragged: U8, plane: F32, texture: U8, f: int, x: int, y: int) -> np.float32:
-    """How much farther away triangle ``f`` counts at a pixel, m."""
+@numba.njit(cache=True, nogil=True)
+def _wins(
+    ragged: U8,
+    plane: F32,
+    texture: U8,
+    f: int,
+    other: int,
+    z: np.float32,
+    there: np.float32,
+    x: int,
+    y: int,
+) -> bool:
+    """Whether triangle ``f`` at depth ``z`` hides ``other``: only here is the texture asked."""
     if ragged[f] and _alpha(plane[f], texture, x, y) < SOLID:
-        return _BEYOND
-    return np.float32(0)
+        z += _BEYOND
+    if ragged[other] and _alpha(plane[other], texture, x, y) < SOLID:
+        there += _BEYOND
+    return bool(z < there)
 
 
 @numba.njit(cache=True, nogil=True)
