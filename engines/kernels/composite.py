@@ -28,10 +28,14 @@ def straighten(person: U8, out: U8) -> None:
     person: u8 (H, W, 4) premultiplied RGBA; out: u8 (H, W, 4) straight RGBA.
     """
     half, full = np.float32(0.5), np.float32(255)
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
+    words, done = person.view(np.uint32), out.view(np.uint32)
+    for y in range(done.shape[0]):
+        for x in range(done.shape[1]):
             alpha = person[y, x, 3]
-            gain = full / np.float32(max(alpha, np.uint8(1)))
+            if alpha == 0 or alpha == 255:
+                done[y, x, 0] = words[y, x, 0]
+                continue
+            gain = full / np.float32(alpha)
             for k in range(3):
                 out[y, x, k] = np.uint8(np.int32(np.float32(person[y, x, k]) * gain + half))
             out[y, x, 3] = alpha
