@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from engines.body.limb import carried, lift, mix, place, turn_of
+from engines.body.posing import place, turn_of
 from engines.body.rotation import F64, about
+from engines.body.segment import carried, lift, mix
 
 REST = np.eye(3)
 
