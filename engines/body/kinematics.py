@@ -44,9 +44,20 @@ def relative(maps: F32, undo: F32) -> F32:
 
     undo: the reference's maps, ``inverted``.
     """
-    linear = maps[:, :, :3] @ undo[:, :, :3]
-    offset = np.einsum("jab,jb->ja", maps[:, :, :3], undo[:, :, 3]) + maps[:, :, 3]
-    return np.ascontiguousarray(np.concatenate([linear, offset[:, :, None]], 2), np.float32)
+    out = np.empty_like(maps)
+    _relative(maps, undo, out)
+    return out
+
+
+@numba.njit(cache=True)
+def _relative(maps, undo, out):  # type: ignore[no-untyped-def]
+    for j in range(len(maps)):
+        for r in range(3):
+            for c in range(4):
+                total = maps[j, r, 3] if c == 3 else np.float32(0)
+                for k in range(3):
+                    total += maps[j, r, k] * undo[j, k, c]
+                out[j, r, c] = total
 
 
 @numba.njit(cache=True)

@@ -108,7 +108,7 @@ def carried_by(posing, rest, bone, point):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit
+@numba.njit(cache=False)
 def place(bone, relative, parents, reference, rotations, turns, known):  # type: ignore[no-untyped-def]
     """Give a bone its reference orientation followed by ``relative`` (body axes).
 
@@ -125,7 +125,7 @@ def place(bone, relative, parents, reference, rotations, turns, known):  # type:
     _put(own, rotations[bone])
 
 
-@numba.njit
+@numba.njit(cache=False)
 def turn_of(bone, parents, rotations, turns, known):  # type: ignore[no-untyped-def]
     """A bone's turn (3, 3); bones that nothing has placed are carried by their parents."""
     top = bone

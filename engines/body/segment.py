@@ -39,7 +39,7 @@ def lift(x: float, y: float, depth: float) -> F64:
     return out
 
 
-@numba.njit
+@numba.njit(cache=False)
 def mix(a: F64, b: F64, weight: float) -> F64:
     """From a (0) to b (1), turning rather than cutting through."""
     if weight <= 0:
@@ -51,7 +51,7 @@ def mix(a: F64, b: F64, weight: float) -> F64:
     return times(turned, size / max(length(turned), 1e-6))
 
 
-@numba.njit
+@numba.njit(cache=False)
 def carried(
     reference: F64,
     rest: F64,

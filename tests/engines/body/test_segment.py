@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from engines.body.posing import place, turn_of
-from engines.body.rotation import F64, about
-from engines.body.segment import carried, lift, mix
+from engines.body.rotation import F64
+from engines.body.segment import carried, lift, mix, still_share
 
 REST = np.eye(3)
 
@@ -62,17 +61,7 @@ def test_mix_turns_instead_of_cutting_through() -> None:
     np.testing.assert_allclose(half, [math.sqrt(0.5), math.sqrt(0.5), 0])
 
 
-def test_place_and_turn_of_agree_with_the_chain_by_hand() -> None:
-    parents = np.array([-1, 0, 1, 2], np.int32)
-    rng = np.random.default_rng(0)
-    local = np.stack([about(rng.normal(size=3)) for _ in range(4)])
-    reference = np.stack([about(rng.normal(size=3)) for _ in range(4)])
-    turns, known = np.zeros((4, 3, 3)), np.zeros(4, np.bool_)
-    rotations = local.copy()
-    relative = about(np.array([0.1, 0.2, 0.3]))
-    place(2, relative, parents, reference, rotations, turns, known)
-    above = local[0] @ local[1]
-    np.testing.assert_allclose(turns[2], relative @ reference[2], atol=1e-12)
-    np.testing.assert_allclose(above @ rotations[2], relative @ reference[2], atol=1e-12)
-    last = turn_of(3, parents, rotations, turns, known)
-    np.testing.assert_allclose(last, relative @ reference[2] @ local[3], atol=1e-12)
+def test_a_still_offset_counts_by_half_at_the_zones_edge() -> None:
+    assert still_share(3.0, 4.0, 5.0) == pytest.approx(0.5)
+    assert still_share(0.0, 0.0, 5.0) == 0
+    assert still_share(0.0, 50.0, 5.0) == pytest.approx(100 / 101)
