@@ -10,20 +10,20 @@ import numpy as np
 from engines.types import F32
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def smoothing(cutoff_hz: float, dt_s: float) -> float:
     """Weight of the new sample in a one-pole low-pass: 1 / (1 + 1 / (2 pi cutoff dt))."""
     rate = cutoff_hz * (2 * math.pi * dt_s)
     return rate / (1 + rate)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def ramp(value: float, low: float, high: float) -> float:
     """0 up to ``low``, 1 from ``high`` on."""
     return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def clip(value: float, low: float, high: float) -> float:
     """The nearest number within low..high."""
     return min(high, max(low, value))
@@ -73,7 +73,7 @@ def _each(setting: F32, points: int) -> F32:
     return np.array(np.broadcast_to(setting, (points, 1)))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _step(sample, dt, trust, min_cutoff, beta, speed_cutoff, value, speed, new, new_speed):  # type: ignore[no-untyped-def]
     """One sample through the filter; writes new and new_speed, f32 (N, D) as value and speed."""
     follow = smoothing(speed_cutoff, dt)

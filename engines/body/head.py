@@ -126,7 +126,7 @@ def _lean_neck(posing, rest, swayed, want):  # type: ignore[no-untyped-def]
     return product(limited(vector_of(swing(have, wish)), NECK_LEAN), swayed)
 
 
-@numba.njit(cache=False)
+@numba.njit(error_model="numpy")
 def head_turn(
     points: F64, targets: F64, weights: NDArray[np.floating], start: F64, stiffness: F64
 ) -> tuple[F64, F64]:

@@ -13,7 +13,9 @@ import numba
 # Like all compiled functions that work on a few numbers they hold Python's lock: handing it over
 # and waiting for it would take longer than they do.
 _WITHOUT: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-inner: Any = numba.njit(**_WITHOUT)
+# A division by zero gives what is no number, which the renderer refuses: a check at each would take
+# seconds more to compile.
+inner: Any = numba.njit(error_model="numpy", **_WITHOUT)
 
 
 def sources() -> int:

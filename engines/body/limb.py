@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from engines.blazepose import Arm, Leg
+from engines.body.bones import ArmBones, LegBones
 from engines.body.filter import ramp
 from engines.body.inner import inner
 from engines.body.posing import lengthen, relative_turn, turn
@@ -25,41 +28,54 @@ TIP_SHORT = (0.2, 0.5)  # a hand drawn this short (of its length) tells no direc
 HAND_BEND, FOOT_BEND = 0.9, 0.6  # rad, off their limb
 
 
+class Limb(NamedTuple):
+    """An arm or a leg of the avatar with the performer's landmarks that move it.
+
+    trunk: the bone that it hangs on; bones: those of its two segments; tip: the hand's or foot's;
+    joints: landmarks from the trunk outwards; tips: those between which the hand or foot ends;
+    end_conf: the last joint's confidences, see WRIST_CONF; most_bend: of hand or foot, rad.
+    """
+
+    trunk: int
+    bones: tuple[tuple[int, int], tuple[int, int]]
+    tip: int
+    joints: tuple[int, int, int]
+    tips: tuple[int, int]
+    end_conf: tuple[float, float]
+    most_bend: float
+
+
+def limb_of_arm(bones: ArmBones, arm: Arm, chest: int) -> Limb:
+    """The arm of these bones and landmarks."""
+    joints, tips = (arm.shoulder, arm.elbow, arm.wrist), (arm.forefinger, arm.little)
+    segments = (bones.upper, bones.lower)
+    return Limb(chest, segments, bones.hand, joints, tips, WRIST_CONF, HAND_BEND)
+
+
+def limb_of_leg(bones: LegBones, leg: Leg, root: int) -> Limb:
+    """The leg of these bones and landmarks."""
+    joints, tips = (leg.hip, leg.knee, leg.ankle), (leg.toe, leg.toe)
+    segments = (bones.upper, bones.lower)
+    return Limb(root, segments, bones.foot, joints, tips, ANKLE_CONF, FOOT_BEND)
+
+
 @inner
-def place_arm(posing, rest, neutral, motion, reach, bones, arm, weight):  # type: ignore[no-untyped-def]
-    """Upper arm, forearm, hand.
+def place_limb(posing, rest, neutral, motion, reach, limb, weight):  # type: ignore[no-untyped-def]
+    """Upper arm, forearm, hand; or thigh, shank, foot.
 
     reach: f64 (33,), read and written: how long the performer's segments have proved to be, px, by
-    the landmark that they end at; 0 = not known yet. bones: ArmBones; arm: Arm; weight: 0..1, how
-    far the arm follows.
+    the landmark that they end at; 0 = not known yet. limb: Limb; weight: 0..1, how far it follows.
     """
-    chest = relative_turn(posing, rest, rest.bones.spine[4])
-    ends = (arm.shoulder, arm.elbow)
-    _place_segment(posing, rest, neutral, motion, reach, bones.upper, ends, chest, weight)
-    weight *= ramp(motion.conf[arm.wrist], WRIST_CONF[0], WRIST_CONF[1])
-    above = relative_turn(posing, rest, bones.upper[0])
-    ends = (arm.elbow, arm.wrist)
-    _place_segment(posing, rest, neutral, motion, reach, bones.lower, ends, above, weight)
-    above = relative_turn(posing, rest, bones.lower[1])
-    tips = (arm.forefinger, arm.little)
-    bend = _bend(rest, neutral, motion, above, arm.wrist, tips, weight, HAND_BEND)
-    turn(posing, rest, bones.hand, product(about((0.0, 0.0, bend)), above))
-
-
-@inner
-def place_leg(posing, rest, neutral, motion, reach, bones, leg, weight):  # type: ignore[no-untyped-def]
-    """Thigh, shank, foot; as ``place_arm``. bones: LegBones; leg: Leg."""
-    hips = relative_turn(posing, rest, rest.bones.root)
-    ends = (leg.hip, leg.knee)
-    _place_segment(posing, rest, neutral, motion, reach, bones.upper, ends, hips, weight)
-    weight *= ramp(motion.conf[leg.ankle], ANKLE_CONF[0], ANKLE_CONF[1])
-    above = relative_turn(posing, rest, bones.upper[0])
-    ends = (leg.knee, leg.ankle)
-    _place_segment(posing, rest, neutral, motion, reach, bones.lower, ends, above, weight)
-    above = relative_turn(posing, rest, bones.lower[0])
-    tips = (leg.toe, leg.toe)
-    bend = _bend(rest, neutral, motion, above, leg.ankle, tips, weight, FOOT_BEND)
-    turn(posing, rest, bones.foot, product(about((0.0, 0.0, bend)), above))
+    above = relative_turn(posing, rest, limb.trunk)
+    for k in range(2):
+        if k == 1:
+            weight *= ramp(motion.conf[limb.joints[2]], limb.end_conf[0], limb.end_conf[1])
+            above = relative_turn(posing, rest, limb.bones[0][0])
+        ends = (limb.joints[k], limb.joints[k + 1])
+        _place_segment(posing, rest, neutral, motion, reach, limb.bones[k], ends, above, weight)
+    above = relative_turn(posing, rest, limb.bones[1][0])
+    bend = _bend(rest, neutral, motion, above, limb.joints[2], limb.tips, weight, limb.most_bend)
+    turn(posing, rest, limb.tip, product(about((0.0, 0.0, bend)), above))
 
 
 @inner

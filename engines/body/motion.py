@@ -114,7 +114,7 @@ class MotionFilter:
         )
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _measure(xy, conf, neutral, size, rate, offset, trust):  # type: ignore[no-untyped-def]
     """Offsets as if the performer stood as far away as at the neutral; returns the new size.
 
@@ -139,7 +139,7 @@ def _measure(xy, conf, neutral, size, rate, offset, trust):  # type: ignore[no-u
     return size
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _growth(xy, neutral, whole):  # type: ignore[no-untyped-def]
     """How many times as large as at the neutral the performer is in the picture."""
     shoulders = _ratio(xy, neutral.xy, SHOULDERS)
@@ -156,7 +156,7 @@ def _growth(xy, neutral, whole):  # type: ignore[no-untyped-def]
     return min(LARGEST, max(1 / LARGEST, size))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _ratio(points, before, pair):  # type: ignore[no-untyped-def]
     """How much longer the line between a pair has become."""
     a, b = pair

@@ -85,7 +85,7 @@ def refresh(posing, rest):  # type: ignore[no-untyped-def]
 @inner
 def landmark_at(posing, rest, point):  # type: ignore[no-untyped-def]
     """Where a landmark is now, px (3,); after ``refresh``."""
-    return carried_by(posing, rest, int(rest.landmark_bones[point]), rest.landmarks[point])
+    return carried_by(posing, rest, np.int64(rest.landmark_bones[point]), rest.landmarks[point])
 
 
 @inner
@@ -108,7 +108,7 @@ def carried_by(posing, rest, bone, point):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=False)
+@numba.njit(error_model="numpy")
 def place(bone, relative, parents, reference, rotations, turns, known):  # type: ignore[no-untyped-def]
     """Give a bone its reference orientation followed by ``relative`` (body axes).
 
@@ -119,13 +119,13 @@ def place(bone, relative, parents, reference, rotations, turns, known):  # type:
     own = product(relative, reference[bone])
     _put(own, turns[bone])
     known[bone] = True
-    parent = int(parents[bone])
+    parent = np.int64(parents[bone])
     if parent >= 0:
         own = product(turn_of(parent, parents, rotations, turns, known).T, own)
     _put(own, rotations[bone])
 
 
-@numba.njit(cache=False)
+@numba.njit(error_model="numpy")
 def turn_of(bone, parents, rotations, turns, known):  # type: ignore[no-untyped-def]
     """A bone's turn (3, 3); bones that nothing has placed are carried by their parents."""
     top = bone

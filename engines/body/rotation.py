@@ -16,7 +16,7 @@ F64 = NDArray[np.float64]
 Vector = F64 | tuple[float, float, float]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def length(vector: F64) -> float:
     """Euclidean length of a vector of two or three numbers."""
     total: float = 0.0
@@ -25,7 +25,7 @@ def length(vector: F64) -> float:
     return math.sqrt(total)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def times(vector: F64, factor: float) -> F64:
     """vector (3,) times a number; numpy's own would compile for much longer."""
     out = np.empty(3)
@@ -34,13 +34,13 @@ def times(vector: F64, factor: float) -> F64:
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def dot(a: F64, b: F64) -> float:
     """Inner product of vectors (3,)."""
     return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def line(points: F64, start: int, end: int) -> F64:
     """The vector (3,) between two of the points (N, 3)."""
     out = np.empty(3)
@@ -49,7 +49,7 @@ def line(points: F64, start: int, end: int) -> F64:
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def product(a: F64, b: F64) -> F64:
     """a b, for matrices (3, 3): numpy's own calls a library for large ones."""
     out = np.empty((3, 3))
@@ -59,7 +59,7 @@ def product(a: F64, b: F64) -> F64:
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def image(matrix: F64, vector: F64) -> F64:
     """matrix (3, 3) times vector (3,)."""
     out = np.empty(3)
@@ -68,7 +68,7 @@ def image(matrix: F64, vector: F64) -> F64:
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def about(vector: Vector) -> F64:
     """Rotation by |vector| radians about the vector (Rodrigues)."""
     x, y, z = vector[0], vector[1], vector[2]
@@ -85,7 +85,7 @@ def about(vector: Vector) -> F64:
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def vector_of(rotation: F64) -> F64:
     """The rotation vector of a matrix: inverse of ``about``, angle 0..pi."""
     r = rotation
@@ -106,19 +106,19 @@ def vector_of(rotation: F64) -> F64:
     return times(out, angle / (2 * math.sin(angle)))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def part(rotation: F64, fraction: float) -> F64:
     """The same turn, done only to a fraction."""
     return about(times(vector_of(rotation), fraction))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def limited(vector: F64, most: float) -> F64:
     """Rotation by a rotation vector, cut short at an angle of ``most``, rad."""
     return about(times(vector, min(1.0, most / max(length(vector), 1e-6))))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _cross(a, b):  # type: ignore[no-untyped-def]
     out = np.empty(3)
     out[0] = a[1] * b[2] - a[2] * b[1]
@@ -127,7 +127,7 @@ def _cross(a, b):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def swing(a: F64, b: F64) -> F64:
     """The smallest rotation that takes the direction of a to that of b."""
     axis = _cross(a, b)
@@ -143,7 +143,7 @@ def swing(a: F64, b: F64) -> F64:
     return about(times(axis, math.atan2(sine, cosine) / sine))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def facing(direction: F64) -> F64:
     """A frame whose first axis is the direction and whose second lies in the picture plane.
 

@@ -16,14 +16,14 @@ SHORT = (0.2, 0.5)  # a neutral's segment drawn this short (of its length) tells
 GAIN = (0.7, 1.4)  # how much longer the photo's segment may be drawn than the neutral's
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def still_share(x: float, y: float, zone: float) -> float:
     """How much of an offset counts: little within the zone, nearly all of it far beyond."""
     square = x * x + y * y
     return square / (square + zone * zone)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def lift(x: float, y: float, depth: float) -> F64:
     """Picture vector of a limb, in limb lengths, to 3-D.
 
@@ -39,7 +39,7 @@ def lift(x: float, y: float, depth: float) -> F64:
     return out
 
 
-@numba.njit(cache=False)
+@numba.njit(error_model="numpy")
 def mix(a: F64, b: F64, weight: float) -> F64:
     """From a (0) to b (1), turning rather than cutting through."""
     if weight <= 0:
@@ -51,7 +51,7 @@ def mix(a: F64, b: F64, weight: float) -> F64:
     return times(turned, size / max(length(turned), 1e-6))
 
 
-@numba.njit(cache=False)
+@numba.njit(error_model="numpy")
 def carried(
     reference: F64,
     rest: F64,

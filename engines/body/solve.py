@@ -18,7 +18,7 @@ from engines.blazepose import ARMS, HIPS, KNEES, LEGS, SHOULDERS
 from engines.body.filter import ramp, smoothing
 from engines.body.head import place_head
 from engines.body.inner import inner, sources
-from engines.body.limb import place_arm, place_leg
+from engines.body.limb import limb_of_arm, limb_of_leg, place_limb
 from engines.body.motion import MotionFilter
 from engines.body.neutral import Neutral, calibrate
 from engines.body.posing import posing_of, refresh
@@ -42,8 +42,8 @@ class Memory(NamedTuple):
     """What one frame leaves for the next.
 
     head: f64 (3,), the head's turn, a rotation vector; hips: f64 (2,) px, where hips that are not
-    seen are from their place; weight: f64 (2, 2), how far arms and legs, left and right, follow;
-    reach: f64 (33,), see ``limb.place_arm``.
+    seen are from their place; weight: f64 (4, 1), how far each limb follows;
+    reach: f64 (33,), see ``limb.place_limb``.
     """
 
     head: F64
@@ -53,7 +53,7 @@ class Memory(NamedTuple):
 
 
 def _nothing() -> Memory:
-    return Memory(np.zeros(3), np.zeros(2), np.zeros((2, 2)), np.zeros(33))
+    return Memory(np.zeros(3), np.zeros(2), np.zeros((4, 1)), np.zeros(33))
 
 
 class BodySolver:
@@ -70,6 +70,11 @@ class BodySolver:
         self.reference = reference
         self._seen = np.ones(33, np.bool_) if seen is None else np.array(seen)
         self._rest = rest_of(body, reference)
+        bones = self._rest.bones
+        self._limbs = (
+            *(limb_of_arm(bones.arms[k], _ARMS[k], bones.spine[-1]) for k in range(2)),
+            *(limb_of_leg(bones.legs[k], _LEGS[k], bones.root) for k in range(2)),
+        )
         self.photo = self._rest.points[:, :2].astype(np.float32)
         self._motion = MotionFilter()
         self._neutral: Neutral | None = None
@@ -108,7 +113,7 @@ class BodySolver:
         if motion.presence < GONE:
             return self.reference
         posing = posing_of(self._rest)
-        _place(posing, self._rest, self._neutral, motion, self._memory, self._seen, dt)
+        _place(posing, self._rest, self._limbs, self._neutral, motion, self._memory, self._seen, dt)
         return posing.pose(self.reference.camera, motion.presence)
 
 
@@ -143,24 +148,23 @@ def _anchor(offset, motion, memory, dt):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _weight(weight, side, motion, hinge, seen, dt):  # type: ignore[no-untyped-def]
+def _ease(weight, motion, hinge, seen, dt):  # type: ignore[no-untyped-def]
     """How far a limb follows what is seen of it (1) or rests as in the photo (0), eased.
 
-    weight: f64 (2,), of the limb on either side, read and written.
+    weight: f64 (1,), read and written; hinge: the elbow or knee; seen: bool (33,), in the photo.
     """
     if not seen[hinge]:
-        return 0.0
+        return
     goal = ramp(motion.conf[hinge], HINGE_CONF[0], HINGE_CONF[1]) * motion.presence
-    rate = min(1.0, dt / (RISE_S if goal > weight[side] else FALL_S))
-    weight[side] += rate * (goal - weight[side])
-    return weight[side]
+    rate = min(1.0, dt / (RISE_S if goal > weight[0] else FALL_S))
+    weight[0] += rate * (goal - weight[0])
 
 
 def _compiled(version: int) -> Any:
     """The step from a performer's motion to the whole pose. version: see ``inner.sources``."""
 
-    @numba.njit(cache=True)
-    def place(posing, rest, neutral, motion, memory, seen, dt):  # type: ignore[no-untyped-def]
+    @numba.njit(cache=True, error_model="numpy")
+    def place(posing, rest, limbs, neutral, motion, memory, seen, dt):  # type: ignore[no-untyped-def]
         """The whole body, from the trunk outwards; one call, for each call from Python costs."""
         _lay(posing.offset, rest, neutral, motion)
         hip_move = _anchor(posing.offset, motion, memory, dt)
@@ -169,14 +173,9 @@ def _compiled(version: int) -> Any:
         for k in range(2):
             place_shoulder(posing, rest, rest.bones.arms[k].clavicle, _ARMS[k].shoulder, leash)
         refresh(posing, rest)
-        for k in range(2):
-            bones, arm = rest.bones.arms[k], _ARMS[k]
-            weight = _weight(memory.weight[0], k, motion, arm.elbow, seen, dt)
-            place_arm(posing, rest, neutral, motion, memory.reach, bones, arm, weight)
-        for k in range(2):
-            bones, leg = rest.bones.legs[k], _LEGS[k]
-            weight = _weight(memory.weight[1], k, motion, leg.knee, seen, dt)
-            place_leg(posing, rest, neutral, motion, memory.reach, bones, leg, weight)
+        for limb, weight in zip(limbs, memory.weight):  # noqa: B905 - numba's zip knows no strict
+            _ease(weight, motion, limb.joints[1], seen, dt)
+            place_limb(posing, rest, neutral, motion, memory.reach, limb, weight[0])
         return version  # nothing asks for it: only what is used is closed over
 
     return place
