@@ -8,6 +8,7 @@ import numpy as np
 
 from engines.body.kinematics import forward, inverted, relative
 from engines.kernels.fade import fade
+from engines.kernels.finite import finite
 from engines.kernels.lay import lay_colours, lay_texture
 from engines.kernels.planes import planes
 from engines.kernels.raster import raster
@@ -145,7 +146,7 @@ class Renderer:
         """
         camera = self.view.camera(pose.camera)
         view = np.array([camera.scale, camera.tx, camera.ty], np.float32)
-        if not all(np.isfinite(x).all() for x in (pose.rotations, pose.stretch, pose.root, view)):
+        if not finite(pose.rotations, pose.stretch, pose.root, view):
             raise ValueError("pose: got a number that is not finite")
         if (pose.stretch <= 0).any():
             raise ValueError(f"pose.stretch: got {pose.stretch.min()}, wanted above 0")

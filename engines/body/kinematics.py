@@ -20,14 +20,9 @@ def forward(body: BodyMesh, pose: Pose, out: F32 | None = None) -> F32:
     check("forward.out", out, np.float32, (joints, 3, 4))
     if len(pose.rotations) != joints:
         raise ValueError(f"pose: got {len(pose.rotations)} bones, wanted {joints}")
-    carry(body, pose.rotations, pose.stretch, pose.root, out)
+    turns = np.empty_like(pose.rotations)
+    carry(body.parents, body.heads, body.tails, pose.rotations, pose.stretch, pose.root, turns, out)
     return out
-
-
-def carry(body: BodyMesh, rotations: F32, stretch: F32, root: F32, out: F32) -> None:
-    """``forward`` of a pose in the making, into ``out`` f32 (J, 3, 4)."""
-    turns = np.empty_like(rotations)
-    _forward(body.parents, body.heads, body.tails, rotations, stretch, root, turns, out)
 
 
 def transform(maps: F32, bones: np.ndarray, points: F32) -> F32:
@@ -49,37 +44,53 @@ def relative(maps: F32, undo: F32) -> F32:
 
     undo: the reference's maps, ``inverted``.
     """
-    linear = maps[:, :, :3] @ undo[:, :, :3]
-    offset = np.einsum("jab,jb->ja", maps[:, :, :3], undo[:, :, 3]) + maps[:, :, 3]
-    return np.ascontiguousarray(np.concatenate([linear, offset[:, :, None]], 2), np.float32)
+    out = np.empty_like(maps)
+    _relative(maps, undo, out)
+    return out
 
 
 @numba.njit(cache=True)
-def _forward(parents, heads, tails, rotations, stretch, root, turns, out):  # type: ignore[no-untyped-def]
+def _relative(maps, undo, out):  # type: ignore[no-untyped-def]
+    for j in range(len(maps)):
+        for r in range(3):
+            for c in range(4):
+                total = maps[j, r, 3] if c == 3 else np.float32(0)
+                for k in range(3):
+                    total += maps[j, r, k] * undo[j, k, c]
+                out[j, r, c] = total
+
+
+@numba.njit(cache=True)
+def carry(parents, heads, tails, rotations, stretch, root, turns, out):  # type: ignore[no-untyped-def]
+    """``forward`` of a pose in the making, into ``out`` f32 (J, 3, 4).
+
+    The arrays are those of a BodyMesh and of a Pose; turns: f32 (J, 3, 3), written: the bones'
+    rotations in body axes.
+    """
     for j in range(len(parents)):
         p = parents[j]
-        head = np.empty(3, np.float32)
-        if p < 0:
-            turns[j] = rotations[j]
-            head[:] = heads[j] + root
-        else:
-            for r in range(3):
-                head[r] = out[p, r, 3]
-                for c in range(3):
-                    head[r] += out[p, r, c] * heads[j, c]
-                    total = np.float32(0)
-                    for k in range(3):
-                        total += turns[p, r, k] * rotations[j, k, c]
-                    turns[j, r, c] = total
-        axis = tails[j] - heads[j]
-        length = np.sqrt(axis[0] * axis[0] + axis[1] * axis[1] + axis[2] * axis[2])
+        for r in range(3):
+            if p < 0:
+                out[j, r, 3] = heads[j, r] + root[r]
+            else:  # where the parent has carried this bone's head
+                out[j, r, 3] = out[p, r, 3]
+            for c in range(3):
+                if p < 0:
+                    turns[j, r, c] = rotations[j, r, c]
+                    continue
+                out[j, r, 3] += out[p, r, c] * heads[j, c]
+                total = np.float32(0)
+                for k in range(3):
+                    total += turns[p, r, k] * rotations[j, k, c]
+                turns[j, r, c] = total
+        x, y, z = tails[j, 0] - heads[j, 0], tails[j, 1] - heads[j, 1], tails[j, 2] - heads[j, 2]
+        length = np.sqrt(x * x + y * y + z * z)
         more = (stretch[j] - np.float32(1)) / max(length * length, np.float32(1e-12))
         for r in range(3):
-            along = turns[j, r, 0] * axis[0] + turns[j, r, 1] * axis[1] + turns[j, r, 2] * axis[2]
-            for c in range(3):
-                out[j, r, c] = turns[j, r, c] + more * along * axis[c]
-        for r in range(3):
-            out[j, r, 3] = head[r]
+            along = more * (turns[j, r, 0] * x + turns[j, r, 1] * y + turns[j, r, 2] * z)
+            out[j, r, 0] = turns[j, r, 0] + along * x
+            out[j, r, 1] = turns[j, r, 1] + along * y
+            out[j, r, 2] = turns[j, r, 2] + along * z
             for c in range(3):
                 out[j, r, 3] -= out[j, r, c] * heads[j, c]
 

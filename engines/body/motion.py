@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from typing import NamedTuple
 
+import numba
 import numpy as np
 
-from engines.blazepose import ARMS, EARS, FACE, HIPS, KNEES, LEGS, SHOULDERS, middle
+from engines.blazepose import ARMS, EARS, FACE, HIPS, KNEES, LEGS, SHOULDERS
 from engines.body.filter import OneEuro, smoothing
 from engines.body.neutral import Neutral
 from engines.types import F32, Keypoints
@@ -15,6 +17,11 @@ PREDICT_S, HOLD_S, EASE_S = 0.12, 0.6, 0.5
 # The avatar's size is locked: a performer who comes nearer is measured smaller again. Slowly, and
 # not within 12 %, so that a nod or a lean never makes it breathe.
 SIZE_HZ, SIZE_ZONE = 0.3, 0.12
+LARGEST = math.exp(1.2)  # times as large or as small: beyond it is a mistake
+BELOW = HIPS + KNEES
+WHOLE_CONF = 0.6  # surer than this of hips and knees: the whole performer is in the picture
+TRUSTED_CONF, LEAST_TRUST = 0.8, 0.15  # from here on wholly trusted; never less than that
+CONF_HZ = 4.0
 # Head, torso, arm and hand, leg points: cutoff at rest (Hz) and beta (Hz per torso length / s).
 # The trunk is pinned hard: a still torso that trembles looks worse than one that lags a little.
 GROUPS = (
@@ -32,9 +39,10 @@ def _settings() -> tuple[F32, F32]:
     return cutoff, beta
 
 
-@dataclass(frozen=True, slots=True)
-class Motion:
-    """offset: f32 (33, 2) torso lengths from the neutral; world: f32 (33, 3) m; conf: f32 (33,).
+class Motion(NamedTuple):
+    """How far the performer is from the neutral, as the compiled steps take it.
+
+    offset: f32 (33, 2) torso lengths from the neutral; world: f32 (33, 3) m; conf: f32 (33,).
 
     presence: 0..1, how much of it counts: 1 while tracked, falling to 0 when tracking stays lost.
     """
@@ -73,33 +81,18 @@ class MotionFilter:
         if first:
             self._conf = keypoints.conf.copy()
         else:
-            self._conf = self._conf + smoothing(4.0, dt) * (keypoints.conf - self._conf)
-        xy = self._at_neutral_size(keypoints, neutral, dt)
-        offset = (xy - neutral.xy) / np.float32(neutral.unit)
-        trust = np.clip(keypoints.conf / 0.8, 0.15, 1.0).astype(np.float32)[:, None]
+            self._conf = self._conf + np.float32(smoothing(CONF_HZ, dt)) * (
+                keypoints.conf - self._conf
+            )
+        offset, trust = np.empty_like(keypoints.xy), np.empty((len(keypoints.xy), 1), np.float32)
+        self._size = _measure(
+            keypoints.xy, keypoints.conf, neutral, self._size, smoothing(SIZE_HZ, dt), offset, trust
+        )
         self._offset.update(offset, dt, trust)
         self._world.update(keypoints.world, dt, trust)
         # A performer who comes back is picked up within a fifth of a second, not in one jump.
         self._presence = 1.0 if first else min(1.0, self._presence + dt / 0.2)
         return self._now()
-
-    def _at_neutral_size(self, keypoints: Keypoints, neutral: Neutral, dt: float) -> F32:
-        """The landmarks as if the performer stood as far away as at the neutral, f32 (33, 2) px."""
-        xy = keypoints.xy
-        below = list(HIPS + KNEES)
-        whole = float(min(keypoints.conf[below].min(), neutral.conf[below].min())) > 0.6
-        shoulders = _ratio(xy, neutral.xy, *SHOULDERS)
-        if whole:  # turning narrows the shoulders, bending shortens the torso: the larger is right
-            torso = middle(xy, SHOULDERS) - middle(xy, HIPS)
-            size = max(shoulders, float(np.linalg.norm(torso)) / neutral.unit)
-        else:  # hips at the picture's edge wander: believe what shoulders and head agree on
-            low, high = sorted((shoulders, _ratio(xy, neutral.xy, *EARS)))
-            size = low if low > 1 else min(high, 1.0)
-        goal = float(np.clip(np.log(max(size, 1e-3)), -1.2, 1.2))
-        self._size += float(smoothing(SIZE_HZ, dt)) * (goal - self._size)
-        beyond = np.sign(self._size) * max(0.0, abs(self._size) - SIZE_ZONE)
-        centre = middle(xy, HIPS if whole else SHOULDERS)
-        return np.asarray(centre + (xy - centre) * np.exp(-beyond), np.float32)
 
     def _lost(self, dt: float, time_s: float) -> Motion:
         gone = time_s - self._seen_s
@@ -121,7 +114,51 @@ class MotionFilter:
         )
 
 
-def _ratio(points: F32, before: F32, a: int, b: int) -> float:
-    """How much longer the line from a to b has become."""
-    length = float(np.linalg.norm(before[a] - before[b]))
-    return float(np.linalg.norm(points[a] - points[b])) / max(length, 1.0)
+@numba.njit(cache=True, error_model="numpy")
+def _measure(xy, conf, neutral, size, rate, offset, trust):  # type: ignore[no-untyped-def]
+    """Offsets as if the performer stood as far away as at the neutral; returns the new size.
+
+    size: log of the performer's size, eased by ``rate`` (0..1) to what is seen now. Writes offset,
+    f32 (33, 2) torso lengths, and trust, f32 (33, 1).
+    """
+    sure = 1.0
+    for point in BELOW:
+        sure = min(sure, min(conf[point], neutral.conf[point]))
+    whole = sure > WHOLE_CONF
+    size += rate * (math.log(_growth(xy, neutral, whole)) - size)
+    beyond = math.copysign(max(0.0, abs(size) - SIZE_ZONE), size)
+    shrink = math.exp(-beyond)
+    a, b = HIPS if whole else SHOULDERS
+    for k in range(2):
+        centre = (xy[a, k] + xy[b, k]) / 2
+        for i in range(len(xy)):
+            now = centre + (xy[i, k] - centre) * shrink
+            offset[i, k] = (now - neutral.xy[i, k]) / neutral.unit
+    for i in range(len(conf)):
+        trust[i, 0] = min(1.0, max(LEAST_TRUST, conf[i] / TRUSTED_CONF))
+    return size
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _growth(xy, neutral, whole):  # type: ignore[no-untyped-def]
+    """How many times as large as at the neutral the performer is in the picture."""
+    shoulders = _ratio(xy, neutral.xy, SHOULDERS)
+    if whole:  # turning narrows the shoulders, bending shortens the torso: the larger is right
+        torso = 0.0
+        for k in range(2):
+            top = xy[SHOULDERS[0], k] + xy[SHOULDERS[1], k]
+            torso += ((top - xy[HIPS[0], k] - xy[HIPS[1], k]) / 2) ** 2
+        size = max(shoulders, math.sqrt(torso) / neutral.unit)
+    else:  # hips at the picture's edge wander: believe what shoulders and head agree on
+        ears = _ratio(xy, neutral.xy, EARS)
+        low, high = min(shoulders, ears), max(shoulders, ears)
+        size = low if low > 1 else min(high, 1.0)
+    return min(LARGEST, max(1 / LARGEST, size))
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _ratio(points, before, pair):  # type: ignore[no-untyped-def]
+    """How much longer the line between a pair has become."""
+    a, b = pair
+    now = math.hypot(points[a, 0] - points[b, 0], points[a, 1] - points[b, 1])
+    return now / max(math.hypot(before[a, 0] - before[b, 0], before[a, 1] - before[b, 1]), 1.0)

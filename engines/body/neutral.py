@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,9 +28,10 @@ def scaled(keypoints: Keypoints, factor: float) -> Keypoints:
 STEADY = 0.03  # torso lengths: a landmark this near to its neutral has not moved on purpose
 
 
-@dataclass(frozen=True, slots=True)
-class Neutral:
-    """xy: f32 (33, 2) px of the performer's picture; conf (33,); world f32 (33, 3) m.
+class Neutral(NamedTuple):
+    """A performer's neutral, as the compiled steps take it.
+
+    xy: f32 (33, 2) px of the performer's picture; conf (33,); world f32 (33, 3) m.
 
     scale: avatar px per performer px for body and limbs; head_scale: the same for the head.
     unit: the performer's torso length, px (speeds and dead zones are measured in it).
@@ -52,7 +54,7 @@ class Neutral:
         still = (np.linalg.norm(step, axis=1) < STEADY * self.unit)[:, None]
         share = np.where(still, 1.0 / count, 0.0).astype(np.float32)
         world = self.world + share * (keypoints.world - self.world)
-        return replace(self, xy=self.xy + share * step, world=world)
+        return self._replace(xy=self.xy + share * step, world=world)
 
 
 def calibrate(keypoints: Keypoints, photo: F32) -> Neutral:

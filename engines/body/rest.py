@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from typing import NamedTuple
 
-from engines.blazepose import HIPS, SHOULDERS, Pair, middle
+import numpy as np
+
+from engines.blazepose import HIPS, SHOULDERS, middle
+from engines.body.bones import Bones, bones_of
 from engines.body.kinematics import bone_turns, forward, transform
 from engines.body.rotation import F64
-from engines.types import F32, BodyMesh, Pose
+from engines.types import F32, I32, BodyMesh, Pose
 
 
-class Rest:
-    """A body in its photo's pose.
+class Rest(NamedTuple):
+    """A body in its photo's pose, in the types that the compiled steps are compiled for.
 
-    points: f64 (33, 3), the landmarks, x and y px of the photo, z scaled like them; turns: f64
-    (J, 3, 3), the bones' turns in body axes; bone: a bone's index by its name; unit: the torso's
-    length, px; scale: px per metre.
+    parents, heads, tails, landmarks, landmark_bones: as in ``BodyMesh``; rotations, stretch, root:
+    as in ``Pose``; turns: f64 (J, 3, 3), the bones' turns in body axes; points: f64 (33, 3), the
+    landmarks, x and y px of the photo, z scaled like them; scale (px per metre), tx, ty (px): the
+    photo's camera; unit: the torso's length, px.
     """
 
-    def __init__(self, body: BodyMesh, reference: Pose) -> None:
-        self.body, self.reference = body, reference
-        self.scale = reference.camera.scale
-        self.points = self.placed(forward(body, reference), np.arange(33))
-        self.turns: F64 = bone_turns(body, reference.rotations).astype(np.float64)
-        self.bone = {name: i for i, name in enumerate(body.bone_names)}
-        self.unit = float(np.linalg.norm(self.middle(SHOULDERS) - self.middle(HIPS)))
+    parents: I32
+    heads: F32
+    tails: F32
+    landmarks: F32
+    landmark_bones: I32
+    rotations: F32
+    stretch: F32
+    root: F32
+    turns: F64
+    points: F64
+    scale: float
+    tx: float
+    ty: float
+    unit: float
+    bones: Bones
 
-    def placed(self, maps: F32, points: NDArray[np.int_]) -> F64:
-        """Where these landmarks are, px (N, 3), once the bones have gone through ``maps``."""
-        body = self.body
-        return self.in_photo(transform(maps, body.landmark_bones[points], body.landmarks[points]))
 
-    def head_of(self, maps: F32, name: str) -> F64:
-        """Where a bone's head is, px (3,), once the bones have gone through ``maps``."""
-        bone = self.bone[name]
-        return self.in_photo(maps[bone, :, :3] @ self.body.heads[bone] + maps[bone, :, 3])
-
-    def in_photo(self, places: F32) -> F64:
-        """Body space (..., 3) m to px."""
-        camera = self.reference.camera
-        offset = np.array([camera.tx, camera.ty, 0.0])
-        return np.asarray(places.astype(np.float64) * camera.scale + offset)
-
-    def middle(self, pair: Pair) -> F64:
-        """The point between two landmarks, px (3,)."""
-        return np.asarray(middle(self.points, pair), np.float64)
+def rest_of(body: BodyMesh, reference: Pose) -> Rest:
+    """The body in the pose ``reference``, seen through its camera."""
+    camera = reference.camera
+    posed = transform(forward(body, reference), body.landmark_bones, body.landmarks)
+    points = posed.astype(np.float64) * camera.scale + np.array([camera.tx, camera.ty, 0.0])
+    # Copies: a read-only array is another type to numba, and would be compiled for once more.
+    return Rest(
+        np.array(body.parents),
+        np.array(body.heads),
+        np.array(body.tails),
+        np.array(body.landmarks),
+        np.array(body.landmark_bones),
+        np.array(reference.rotations),
+        np.array(reference.stretch),
+        np.array(reference.root),
+        bone_turns(body, reference.rotations).astype(np.float64),
+        points,
+        float(camera.scale),
+        float(camera.tx),
+        float(camera.ty),
+        math.dist(middle(points, SHOULDERS), middle(points, HIPS)),
+        bones_of(body),
+    )

@@ -13,10 +13,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
+Vector = F64 | tuple[float, float, float]
 
 
-@numba.njit(cache=True)
-def about(vector: F64) -> F64:
+@numba.njit(cache=True, error_model="numpy")
+def length(vector: F64) -> float:
+    """Euclidean length of a vector of two or three numbers."""
+    total: float = 0.0
+    for value in vector:
+        total += value * value
+    return math.sqrt(total)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def times(vector: F64, factor: float) -> F64:
+    """vector (3,) times a number; numpy's own would compile for much longer."""
+    out = np.empty(3)
+    for k in range(3):
+        out[k] = vector[k] * factor
+    return out
+
+
+@numba.njit(cache=True, error_model="numpy")
+def dot(a: F64, b: F64) -> float:
+    """Inner product of vectors (3,)."""
+    return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
+
+
+@numba.njit(cache=True, error_model="numpy")
+def line(points: F64, start: int, end: int) -> F64:
+    """The vector (3,) between two of the points (N, 3)."""
+    out = np.empty(3)
+    for k in range(3):
+        out[k] = points[end, k] - points[start, k]
+    return out
+
+
+@numba.njit(cache=True, error_model="numpy")
+def product(a: F64, b: F64) -> F64:
+    """a b, for matrices (3, 3): numpy's own calls a library for large ones."""
+    out = np.empty((3, 3))
+    for r in range(3):
+        for c in range(3):
+            out[r, c] = a[r, 0] * b[0, c] + a[r, 1] * b[1, c] + a[r, 2] * b[2, c]
+    return out
+
+
+@numba.njit(cache=True, error_model="numpy")
+def image(matrix: F64, vector: F64) -> F64:
+    """matrix (3, 3) times vector (3,)."""
+    out = np.empty(3)
+    for r in range(3):
+        out[r] = matrix[r, 0] * vector[0] + matrix[r, 1] * vector[1] + matrix[r, 2] * vector[2]
+    return out
+
+
+@numba.njit(cache=True, error_model="numpy")
+def about(vector: Vector) -> F64:
     """Rotation by |vector| radians about the vector (Rodrigues)."""
     x, y, z = vector[0], vector[1], vector[2]
     angle = math.sqrt(x * x + y * y + z * z)
@@ -32,7 +85,7 @@ def about(vector: F64) -> F64:
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def vector_of(rotation: F64) -> F64:
     """The rotation vector of a matrix: inverse of ``about``, angle 0..pi."""
     r = rotation
@@ -41,7 +94,7 @@ def vector_of(rotation: F64) -> F64:
     out = np.empty(3)
     out[0], out[1], out[2] = r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]
     if angle < 1e-6:
-        return out / 2
+        return times(out, 0.5)
     if angle > math.pi - 1e-3:  # the skew part vanishes: the axis is in the symmetric part
         k = 0
         for i in range(3):
@@ -49,17 +102,23 @@ def vector_of(rotation: F64) -> F64:
                 k = i
         for i in range(3):
             out[i] = (r[i, k] + r[k, i]) / 4 + (0.5 if i == k else 0.0)
-        return out * (angle / math.sqrt((out * out).sum()))
-    return out * (angle / (2 * math.sin(angle)))
+        return times(out, angle / length(out))
+    return times(out, angle / (2 * math.sin(angle)))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def part(rotation: F64, fraction: float) -> F64:
     """The same turn, done only to a fraction."""
-    return about(vector_of(rotation) * fraction)
+    return about(times(vector_of(rotation), fraction))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
+def limited(vector: F64, most: float) -> F64:
+    """Rotation by a rotation vector, cut short at an angle of ``most``, rad."""
+    return about(times(vector, min(1.0, most / max(length(vector), 1e-6))))
+
+
+@numba.njit(cache=True, error_model="numpy")
 def _cross(a, b):  # type: ignore[no-untyped-def]
     out = np.empty(3)
     out[0] = a[1] * b[2] - a[2] * b[1]
@@ -68,23 +127,23 @@ def _cross(a, b):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def swing(a: F64, b: F64) -> F64:
     """The smallest rotation that takes the direction of a to that of b."""
     axis = _cross(a, b)
-    sine = math.sqrt((axis * axis).sum())
-    cosine = (a * b).sum()
+    sine = length(axis)
+    cosine = dot(a, b)
     if sine < 1e-9 * (abs(cosine) + 1e-30):
         if cosine >= 0:
             return np.eye(3)
         other = np.zeros(3)
-        other[0 if abs(a[0]) < 0.9 * math.sqrt((a * a).sum()) else 1] = 1.0
+        other[0 if abs(a[0]) < 0.9 * length(a) else 1] = 1.0
         axis = _cross(a, other)
-        return about(axis * (math.pi / math.sqrt((axis * axis).sum())))
-    return about(axis * (math.atan2(sine, cosine) / sine))
+        return about(times(axis, math.pi / length(axis)))
+    return about(times(axis, math.atan2(sine, cosine) / sine))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def facing(direction: F64) -> F64:
     """A frame whose first axis is the direction and whose second lies in the picture plane.
 

@@ -8,20 +8,52 @@ noise in depth never moves a joint in the picture.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.blazepose import ARMS, HIPS, KNEES, LEGS, SHOULDERS, middle
+from engines.blazepose import ARMS, HIPS, KNEES, LEGS, SHOULDERS
 from engines.body.filter import ramp, smoothing
-from engines.body.motion import Motion, MotionFilter
+from engines.body.head import place_head
+from engines.body.inner import inner, sources
+from engines.body.limb import limb_of_arm, limb_of_leg, place_limb
+from engines.body.motion import MotionFilter
 from engines.body.neutral import Neutral, calibrate
-from engines.body.posing import Posing
-from engines.body.rest import Rest
+from engines.body.posing import posing_of, refresh
+from engines.body.rest import rest_of
 from engines.body.rotation import F64
+from engines.body.segment import still_share
+from engines.body.trunk import place_shoulder, place_trunk
 from engines.types import BodyMesh, Keypoints, Pose
 
+GONE = 1e-3  # presence below which nothing is left but the photo
+STILL = 0.012  # torso lengths: smaller motion of the trunk is taken for noise
 FOLLOW_HZ = 0.4  # how fast hips that are not seen follow the shoulders sideways
 STANCE = 10  # pictures from which the neutral is taken, while the performer keeps still
+# Confidences from which something begins to count, and from which it counts wholly.
+KNEES_CONF, HINGE_CONF = (0.4, 0.7), (0.25, 0.6)
+RISE_S, FALL_S = 0.12, 0.35  # how fast a limb takes up following, and leaves it
+_ARMS, _LEGS = (ARMS["L"], ARMS["R"]), (LEGS["L"], LEGS["R"])
+
+
+class Memory(NamedTuple):
+    """What one frame leaves for the next.
+
+    head: f64 (3,), the head's turn, a rotation vector; hips: f64 (2,) px, where hips that are not
+    seen are from their place; weight: f64 (4, 1), how far each limb follows;
+    reach: f64 (33,), see ``limb.place_limb``.
+    """
+
+    head: F64
+    hips: F64
+    weight: F64
+    reach: F64
+
+
+def _nothing() -> Memory:
+    return Memory(np.zeros(3), np.zeros(2), np.zeros((4, 1)), np.zeros(33))
 
 
 class BodySolver:
@@ -36,16 +68,18 @@ class BodySolver:
         self, body: BodyMesh, reference: Pose, seen: NDArray[np.bool_] | None = None
     ) -> None:
         self.reference = reference
-        self._seen = np.ones(33, np.bool_) if seen is None else seen
-        self._rest = Rest(body, reference)
+        self._seen = np.ones(33, np.bool_) if seen is None else np.array(seen)
+        self._rest = rest_of(body, reference)
+        bones = self._rest.bones
+        self._limbs = (
+            *(limb_of_arm(bones.arms[k], _ARMS[k], bones.spine[-1]) for k in range(2)),
+            *(limb_of_leg(bones.legs[k], _LEGS[k], bones.root) for k in range(2)),
+        )
         self.photo = self._rest.points[:, :2].astype(np.float32)
         self._motion = MotionFilter()
         self._neutral: Neutral | None = None
         self._stance = 0  # pictures that the neutral is the mean of
-        self._reach: dict[tuple[int, int], float] = {}
-        self._limb_weight = {f"{kind}.{side}": 0.0 for kind in ("arm", "leg") for side in "LR"}
-        self._head = np.zeros(3)
-        self._hip_follow = np.zeros(2)
+        self._memory = _nothing()
         self._time_s: float | None = None
 
     def calibrate(self, keypoints: Keypoints) -> None:
@@ -53,11 +87,7 @@ class BodySolver:
         self._neutral = calibrate(keypoints, self.photo)
         self._stance = 0
         self._motion.reset()
-        self._reach = {}
-        self._head = np.zeros(3)
-        self._hip_follow = np.zeros(2)
-        for limb in self._limb_weight:
-            self._limb_weight[limb] = 0.0
+        self._memory = _nothing()
 
     @property
     def neutral(self) -> Neutral | None:
@@ -80,39 +110,75 @@ class BodySolver:
         dt = 1 / 30 if self._time_s is None else min(max(time_s - self._time_s, 1e-3), 0.5)
         self._time_s = time_s
         motion = self._motion.update(keypoints, self._neutral, time_s)
-        if motion.presence < 1e-3:
+        if motion.presence < GONE:
             return self.reference
-        posing = Posing(self._rest, motion, self._neutral, self._reach)
-        posing.place_trunk(self._anchor(posing.offset, motion, dt))
-        self._head = posing.place_head(self._head)
-        for side, arm in ARMS.items():
-            posing.place_shoulder(side, arm.shoulder)
-        posing.refresh()
-        for side, arm in ARMS.items():
-            posing.place_arm(side, arm, self._weight(f"arm.{side}", motion, arm.elbow, dt))
-        for side, leg in LEGS.items():
-            posing.place_leg(side, leg, self._weight(f"leg.{side}", motion, leg.knee, dt))
-        return posing.pose()
+        posing = posing_of(self._rest)
+        _place(posing, self._rest, self._limbs, self._neutral, motion, self._memory, self._seen, dt)
+        return posing.pose(self.reference.camera, motion.presence)
 
-    def _anchor(self, offset: F64, motion: Motion, dt: float) -> F64:
-        """How far the hips are from their place in the photo, px (2,).
 
-        Hips are believed where knees are seen. A webcam shows the hips at its lower edge at best,
-        and they wander as arms pass before them: there they stay, and follow the shoulders
-        sideways only, slowly; the spine does the rest.
-        """
-        seen = ramp(float(motion.conf[list(KNEES)].min()), 0.4, 0.7)
-        shoulders = np.array([float(middle(offset, SHOULDERS)[0]), 0.0])
-        follow = float(smoothing(FOLLOW_HZ, dt))
-        kept = self._hip_follow + follow * (shoulders - self._hip_follow)
-        self._hip_follow = kept
-        return np.asarray(seen * middle(offset, HIPS) + (1 - seen) * kept)
+@inner
+def _lay(offset, rest, neutral, motion):  # type: ignore[no-untyped-def]
+    """The performer's moves in px of the photo, into ``offset`` f64 (33, 2)."""
+    px = neutral.unit * neutral.scale * motion.presence
+    for i in range(len(offset)):
+        offset[i, 0], offset[i, 1] = motion.offset[i, 0] * px, motion.offset[i, 1] * px
+    for i in SHOULDERS + HIPS:
+        counts = still_share(offset[i, 0], offset[i, 1], STILL * rest.unit)
+        offset[i, 0], offset[i, 1] = offset[i, 0] * counts, offset[i, 1] * counts
 
-    def _weight(self, limb: str, motion: Motion, hinge: int, dt: float) -> float:
-        """How far a limb follows what is seen of it (1) or rests as in the photo (0), eased."""
-        if not self._seen[hinge]:
-            return 0.0
-        seen = ramp(float(motion.conf[hinge]), 0.25, 0.6) * motion.presence
-        rate = dt / (0.12 if seen > self._limb_weight[limb] else 0.35)
-        self._limb_weight[limb] += min(1.0, rate) * (seen - self._limb_weight[limb])
-        return self._limb_weight[limb]
+
+@inner
+def _anchor(offset, motion, memory, dt):  # type: ignore[no-untyped-def]
+    """How far the hips are from their place in the photo, px (2,).
+
+    Hips are believed where knees are seen. A webcam shows the hips at its lower edge at best,
+    and they wander as arms pass before them: there they stay, and follow the shoulders
+    sideways only, slowly; the spine does the rest.
+    """
+    (a, b), (left, right), (knee, other) = HIPS, SHOULDERS, KNEES
+    seen = ramp(min(motion.conf[knee], motion.conf[other]), KNEES_CONF[0], KNEES_CONF[1])
+    follow = smoothing(FOLLOW_HZ, dt)
+    memory.hips[0] += follow * ((offset[left, 0] + offset[right, 0]) / 2 - memory.hips[0])
+    memory.hips[1] -= follow * memory.hips[1]
+    out = np.empty(2)
+    for k in range(2):
+        out[k] = seen * (offset[a, k] + offset[b, k]) / 2 + (1 - seen) * memory.hips[k]
+    return out
+
+
+@inner
+def _ease(weight, motion, hinge, seen, dt):  # type: ignore[no-untyped-def]
+    """How far a limb follows what is seen of it (1) or rests as in the photo (0), eased.
+
+    weight: f64 (1,), read and written; hinge: the elbow or knee; seen: bool (33,), in the photo.
+    """
+    if not seen[hinge]:
+        return
+    goal = ramp(motion.conf[hinge], HINGE_CONF[0], HINGE_CONF[1]) * motion.presence
+    rate = min(1.0, dt / (RISE_S if goal > weight[0] else FALL_S))
+    weight[0] += rate * (goal - weight[0])
+
+
+def _compiled(version: int) -> Any:
+    """The step from a performer's motion to the whole pose. version: see ``inner.sources``."""
+
+    @numba.njit(cache=True, error_model="numpy")
+    def place(posing, rest, limbs, neutral, motion, memory, seen, dt):  # type: ignore[no-untyped-def]
+        """The whole body, from the trunk outwards; one call, for each call from Python costs."""
+        _lay(posing.offset, rest, neutral, motion)
+        hip_move = _anchor(posing.offset, motion, memory, dt)
+        leash = place_trunk(posing, rest, neutral, motion, hip_move)
+        place_head(posing, rest, neutral, motion, leash, memory.head)
+        for k in range(2):
+            place_shoulder(posing, rest, rest.bones.arms[k].clavicle, _ARMS[k].shoulder, leash)
+        refresh(posing, rest)
+        for limb, weight in zip(limbs, memory.weight):  # noqa: B905 - numba's zip knows no strict
+            _ease(weight, motion, limb.joints[1], seen, dt)
+            place_limb(posing, rest, neutral, motion, memory.reach, limb, weight[0])
+        return version  # nothing asks for it: only what is used is closed over
+
+    return place
+
+
+_place = _compiled(sources())

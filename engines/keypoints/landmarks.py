@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass
 
 import cv2
+import numba
 import numpy as np
 
 from engines.base import Engine
 from engines.blazepose import EYES, MOUTH, middle
-from engines.keypoints.detector import sigmoid
 from engines.keypoints.refine import KERNEL, MIN_PEAK, refine
 from engines.keypoints.region import Region
 from engines.types import F32, U8, Keypoints, check
@@ -60,25 +60,18 @@ class Landmarker:
         """Landmarks of the person in ``region`` of ``image`` u8 (H, W, 3) RGB."""
         check("image", image, np.uint8, (None, None, 3))
         region.crop(image, self._crop, cv2.BORDER_REPLICATE)
-        np.multiply(self._crop, np.float32(1 / 255), out=self._input[0])
+        normalise(self._crop.reshape(-1), self._input.reshape(-1))
         outputs = self._engine.run({"image": self._input})
-        raw = outputs["landmarks"].reshape(-1, 5)
+        raw, metres = outputs["landmarks"].reshape(-1, 5), outputs["world"].reshape(-1, 3)
         xyz: F32 = np.divide(raw[:, :3], SIZE, dtype=np.float32)
         refine(xyz, outputs["heatmap"][0], KERNEL, MIN_PEAK)
-        xy = region.to_image(xyz[:, :2])
-        # Visibility: not hidden. Presence: inside the picture. Seen: both.
-        conf = np.prod(sigmoid(raw[:POINTS, 3:5]), axis=1)
-        world = outputs["world"].reshape(-1, 3)[:POINTS].copy()
+        xy, z, conf = np.empty((len(raw), 2), np.float32), *np.empty((2, POINTS), np.float32)
+        world = np.empty((POINTS, 3), np.float32)
         cos, sin = math.cos(region.rotation), math.sin(region.rotation)
-        world[:, :2] = world[:, :2] @ np.array([[cos, sin], [-sin, cos]], np.float32)
+        _place(raw, xyz, metres, region.matrix(1), (cos, sin, region.side), xy, z, conf, world)
         mask = outputs["mask"][0, 0] if "mask" in outputs else None
         return Reading(
-            Keypoints(
-                xy=xy[:POINTS],
-                z=xyz[:POINTS, 2] * np.float32(region.side),
-                conf=conf,
-                world=world,
-            ),
+            Keypoints(xy=xy[:POINTS], z=z, conf=conf, world=world),
             float(outputs["score"].ravel()[0]),
             region,
             Region.from_points(xy[AUXILIARY[0]], xy[AUXILIARY[1]]),
@@ -88,3 +81,38 @@ class Landmarker:
     def close(self) -> None:
         """Close the engine."""
         self._engine.close()
+
+
+@numba.njit(cache=True, nogil=True)
+def normalise(levels: U8, out: F32) -> None:
+    """Grey levels u8 (N,) to 0..1, f32 (N,), as the network wants them."""
+    share = np.float32(1 / 255)
+    for i in range(len(levels)):
+        out[i] = np.float32(levels[i]) * share
+
+
+@numba.njit(cache=True)
+def _place(raw, xyz, metres, matrix, turned, xy, z, conf, world):  # type: ignore[no-untyped-def]
+    """The network's rows in the image.
+
+    raw: f32 (39, 5), as the network gives them; xyz: f32 (39, 3), refined, of the crop's side;
+    metres: f32 (39, 3); matrix: the region's, to px of the image; turned: cosine and sine of its
+    rotation, and its side, px. Writes xy f32 (39, 2), z (33,), conf (33,),
+    world (33, 3).
+    """
+    for i in range(len(xy)):
+        for k in range(2):
+            xy[i, k] = matrix[k, 0] * xyz[i, 0] + matrix[k, 1] * xyz[i, 1] + matrix[k, 2]
+    cos, sin, side = turned
+    for i in range(len(z)):
+        z[i] = xyz[i, 2] * side
+        # Visibility: not hidden. Presence: inside the picture. Seen: both.
+        conf[i] = _sigmoid(raw[i, 3]) * _sigmoid(raw[i, 4])
+        world[i, 0] = cos * metres[i, 0] - sin * metres[i, 1]
+        world[i, 1] = sin * metres[i, 0] + cos * metres[i, 1]
+        world[i, 2] = metres[i, 2]
+
+
+@numba.njit(cache=True)
+def _sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-float(logit)))

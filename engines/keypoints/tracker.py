@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Protocol, Self
 
-import numpy as np
-
 from engines.base import Engine
 from engines.device import in_words
+from engines.kernels.finite import finite
 from engines.keypoints.carried import open_model
 from engines.keypoints.detector import Detection, Detector
 from engines.keypoints.landmarks import Landmarker, Reading
@@ -120,7 +119,7 @@ def _finite(reading: Reading) -> bool:
     """Whether there are numbers to follow: one that is none would stay in every filter after us."""
     points, region = reading.keypoints, reading.next_region
     return (
-        all(np.isfinite(x).all() for x in (points.xy, points.z, points.conf, points.world))
+        finite(points.xy, points.z, points.conf, points.world)
         and math.isfinite(region.x + region.y + region.rotation)
         and 0 < region.side < math.inf
     )

@@ -4,12 +4,28 @@ import math
 
 import numpy as np
 
-from engines.body.filter import OneEuro, smoothing
+from engines.body.filter import OneEuro, clip, ramp, smoothing
 
 
 def test_smoothing_by_hand() -> None:
     # cutoff 1 Hz, dt 1 / (2 pi) s: half of the new sample
     assert abs(float(smoothing(1.0, 1 / (2 * math.pi))) - 0.5) < 1e-6
+
+
+def test_ramp_and_clip_by_hand() -> None:
+    assert [ramp(v, 0.2, 0.6) for v in (0.0, 0.2, 0.6, 1.0)] == [0, 0, 1, 1]
+    assert abs(ramp(0.3, 0.2, 0.6) - 0.25) < 1e-12
+    assert [clip(v, -1.0, 2.0) for v in (-3.0, 0.5, 3.0)] == [-1, 0.5, 2]
+
+
+def test_one_step_by_hand() -> None:
+    # dt 1 / (2 pi) s and 1 Hz: half of the new speed and, at beta 0, half of the new sample
+    filter_ = OneEuro(1.0, 0.0, speed_cutoff_hz=1.0)
+    filter_.update(np.zeros((1, 2), np.float32), 0.1)
+    out = filter_.update(np.array([[2.0, -4.0]], np.float32), 1 / (2 * math.pi))
+    np.testing.assert_allclose(out, [[1, -2]], rtol=1e-6)
+    assert filter_.speed is not None
+    np.testing.assert_allclose(filter_.speed, [[2 * math.pi, -4 * math.pi]], rtol=1e-6)
 
 
 def test_first_sample_passes() -> None:

@@ -3,7 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engines.body import filter as filters
+from engines.body import motion as motions
+from engines.body import solve as solving
 from engines.body.kinematics import forward, transform
+from engines.body.neutral import mirrored, scaled
 from engines.body.solve import BodySolver
 from engines.types import F32, Keypoints, Pose
 from tests.stick import moved, standing, stick_body
@@ -139,3 +143,24 @@ def test_limbs_that_the_photo_does_not_show_stay() -> None:
     shift = np.linalg.norm(places(pose) - places(REFERENCE), axis=1)
     assert shift[[16, 25, 27]].max() < 3
     assert shift[15] > 50
+
+
+def test_a_pose_is_not_changed_by_the_next() -> None:
+    solver, pose = settle(PERSON, frames=3)
+    before = pose.rotations.copy()
+    solver.solve(moved(PERSON, {15: (20, -150), 13: (10, -70)}), 1.0)
+    np.testing.assert_array_equal(pose.rotations, before)
+
+
+def test_nothing_compiles_after_the_second_frame() -> None:
+    steps = (solving._place, motions._measure, filters._step, filters.smoothing)
+    settle(PERSON, frames=1)
+    before = [len(step.signatures) for step in steps]
+    seen = np.ones(33, np.bool_)
+    seen.setflags(write=False)
+    solver = BodySolver(BODY, REFERENCE, seen)
+    for i, keypoints in enumerate((PERSON, mirrored(PERSON, 640), None, scaled(PERSON, 0.5))):
+        solver.solve(keypoints, i / 30)
+    solver.calibrate(PERSON)
+    solver.solve(PERSON, 1.0)
+    assert [len(step.signatures) for step in steps] == before

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engines.keypoints.landmarks import Landmarker
+from engines.keypoints.landmarks import Landmarker, normalise
 from engines.keypoints.refine import KERNEL, refine
 from engines.keypoints.region import Region
 from tests.engines.keypoints.fakes import FakeEngine, landmark_answer
@@ -109,3 +109,18 @@ def test_network_sees_the_region_0_to_1() -> None:
     image[40:60, 90:110] = 255
     Landmarker(engine).read(image, Region(100, 50, 10, 0.3))
     np.testing.assert_allclose(engine.fed["image"], 1, rtol=1e-6)
+
+
+def test_grey_levels_to_the_last_bit() -> None:
+    # The network feels single grey levels: exactly what numpy makes of them.
+    levels, out = np.arange(256, dtype=np.uint8), np.empty(256, np.float32)
+    normalise(levels, out)
+    np.testing.assert_array_equal(out, levels * np.float32(1 / 255))
+
+
+@pytest.mark.parametrize(("logit", "conf"), [(-1e9, 0.0), (0.0, 0.5), (1e9, 1.0), (np.nan, np.nan)])
+def test_confidence_of_extremes(logit: float, conf: float) -> None:
+    engine = FakeEngine(landmark_answer())
+    engine.answer["landmarks"].reshape(39, 5)[0] = [128, 128, 0, logit, 1e9]
+    got = Landmarker(engine).read(IMAGE, Region(100, 50, 80, 0.0)).keypoints.conf
+    np.testing.assert_array_equal(got[0], np.float32(conf))
