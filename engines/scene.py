@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.render import Renderer
 from engines.sheet import Skin, Texture
@@ -93,5 +96,5 @@ class Scene:
         return [n for name in names for n in last if self.names[n] == name]
 
 
-def _rows(arrays: list[F32], width: int) -> F32:
+def _rows(arrays: Sequence[NDArray[Any]], width: int) -> F32:
     return np.concatenate([np.zeros((0, width)), *arrays]).astype(np.float32)

@@ -113,7 +113,10 @@ class BodySolver:
         if motion.presence < GONE:
             return self.reference
         posing = posing_of(self._rest)
-        _place(posing, self._rest, self._limbs, self._neutral, motion, self._memory, self._seen, dt)
+        memory = self._memory
+        _place(posing, self._rest, self._limbs, self._neutral, motion, memory, self._seen, dt)
+        if not np.isfinite(sum(float(kept.sum()) for kept in memory)):
+            self._memory = _nothing()  # what is no number ends with the frame that it came from
         return posing.pose(self.reference.camera, motion.presence)
 
 

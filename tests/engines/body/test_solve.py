@@ -164,3 +164,10 @@ def test_nothing_compiles_after_the_second_frame() -> None:
     solver.calibrate(PERSON)
     solver.solve(PERSON, 1.0)
     assert [len(step.signatures) for step in steps] == before
+
+
+def test_what_is_no_number_ends_with_its_frame() -> None:
+    solver, _ = settle(PERSON, frames=3)
+    solver._memory.head[:] = np.nan
+    assert not np.isfinite(solver.solve(PERSON, 0.2).rotations).all()
+    assert np.isfinite(solver.solve(PERSON, 0.3).rotations).all()
