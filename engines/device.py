@@ -1,4 +1,4 @@
-"""Which device computes the networks: asked for and got, or chosen and said why."""
+"""Which device computes: asked for and got, or chosen and said why."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from engines import ort, trt
 from engines.base import Engine
 from engines.driver import ON_CPU, Card, Driver, driver
 from engines.errors import DeviceError
+from engines.proof import prove
 from engines.standby import StandbyEngine
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "tensorrt-rtx")
 ON_CARD = ("tensorrt-rtx", "tensorrt", "cuda")  # what auto takes first
-WORDS = {
-    "cpu": "CPU: ONNX Runtime, numba",
-    "cuda": "CUDA: ONNX Runtime; CPU: numba",
-    "tensorrt": "GPU: TensorRT; CPU: numba",
-    "tensorrt-rtx": "GPU: TensorRT for RTX; CPU: numba",
-}  # network and picture
+NETWORKS = {
+    "cpu": "ONNX Runtime",
+    "cuda": "ONNX Runtime",
+    "tensorrt": "TensorRT",
+    "tensorrt-rtx": "TensorRT for RTX",
+}  # what computes them
 OLDEST = (7, 5)  # Turing: compute capability that TensorRT 10 and its RTX twin still serve
 
 
@@ -38,7 +39,8 @@ class Choice:
 def choose(asked: str) -> Choice:
     """``asked``, one of DEVICES, and never another; auto: the first of ON_CARD, else the CPU.
 
-    Raises DeviceError with the line to type for one that is not there.
+    A card has computed something before it is taken. Raises DeviceError with the line to type for
+    one that is not there or does not compute.
     """
     if asked not in DEVICES:
         raise DeviceError(f"--device: got {asked!r}, wanted one of {', '.join(DEVICES)}")
@@ -59,12 +61,12 @@ def choose(asked: str) -> Choice:
         except DeviceError as error:
             refused.append(error.message)
         else:
-            return Choice(device, "; ".join(["the first that is there", *refused]), gpu.card)
+            return Choice(device, "; ".join(["the first that computes", *refused]), gpu.card)
     return Choice("cpu", "; ".join(refused))
 
 
 def check(device: str, gpu: Driver) -> None:
-    """Raise DeviceError unless ``device`` can compute on this driver's card."""
+    """Raise DeviceError unless ``device`` computes on this driver's card: it is tried."""
     card = gpu.card
     if card.capability < OLDEST:
         raise DeviceError(
@@ -77,9 +79,15 @@ def check(device: str, gpu: Driver) -> None:
             raise DeviceError(
                 f"cuda: this onnxruntime has {ort.available_providers()}, "
                 f"wanted {ort.PROVIDERS['cuda']}",
-                "pip uninstall onnxruntime && pip install onnxruntime-gpu",
+                ort.INSTALL,
             )
-        return
+    else:
+        _check_library(device, gpu)
+    prove(device)
+
+
+def _check_library(device: str, gpu: Driver) -> None:
+    card = gpu.card
     known = trt.targets(trt.library(device))
     if known and card.target not in known:
         raise DeviceError(
@@ -95,14 +103,25 @@ def check(device: str, gpu: Driver) -> None:
         )
 
 
-def in_words(engines: Sequence[Engine]) -> str:
-    """What computes a frame, as people read it, and what is to come.
+def words(networks: str, picture: str) -> str:
+    """What computes, as people read it: the networks on one of NETWORKS, the picture on "cpu" or
+    "cuda"."""
+    parts: dict[str, list[str]] = {}
+    parts.setdefault("CPU" if networks == "cpu" else "GPU", []).append(NETWORKS[networks])
+    picture_by = ("CPU", "numba") if picture == "cpu" else ("GPU", "CUDA kernels")
+    parts.setdefault(picture_by[0], []).append(picture_by[1])
+    return "; ".join(f"{where}: {', '.join(parts[where])}" for where in sorted(parts, reverse=True))
+
+
+def in_words(engines: Sequence[Engine], picture: str = "cpu") -> str:
+    """What computes a frame at the moment, as people read it, and what is to come.
 
     Where engines differ the slowest device is named: one may have fallen back to the CPU.
     """
     device = max((e.device for e in engines), key=[*ON_CARD, "cpu"].index, default="cpu")
     waiting = [e.waiting for e in engines if isinstance(e, StandbyEngine) and e.waiting]
-    return f"{WORDS[device]} ({', '.join(dict.fromkeys(waiting))})" if waiting else WORDS[device]
+    now = words(device, picture)
+    return f"{now} ({', '.join(dict.fromkeys(waiting))})" if waiting else now
 
 
 def _dotted(numbers: tuple[int, int]) -> str:

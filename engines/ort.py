@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +14,7 @@ from engines.driver import ON_CPU
 from engines.errors import DeviceError, ModelError
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+INSTALL = "pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -52,8 +55,11 @@ class OrtEngine:
             raise DeviceError(
                 f"device {device!r}: this onnxruntime has {ort.get_available_providers()}, "
                 f"wanted {provider}",
-                "pip uninstall onnxruntime && pip install onnxruntime-gpu",
+                INSTALL,
             )
+        if device == "cuda":
+            with contextlib.redirect_stdout(sys.stderr):  # it prints what it does not find
+                ort.preload_dlls(directory="")  # CUDA and cuDNN as pip installs them
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -71,8 +77,8 @@ class OrtEngine:
         got = session.get_providers()
         if got[0] != provider:
             raise DeviceError(
-                f"device {device!r}: got {got}, wanted {provider}",
-                "puppetcam doctor says what is missing",
+                f"device {device!r}: got {got}, wanted {provider}: CUDA or cuDNN cannot be loaded",
+                INSTALL,
             )
         self._session: Any = session
         self.device = device
@@ -81,16 +87,15 @@ class OrtEngine:
         self._names = [spec.name for spec in self.outputs]
 
     def run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
-        """See ``Engine.run``."""
+        """See ``Engine.run``; DeviceError when the network fails, as on a full card."""
         if self._session is None:
             raise ValueError("engine: it is closed")
         check_feeds(self.inputs, feeds)
         try:
             values = self._session.run(self._names, feeds)
         except Exception as error:  # ONNX Runtime's own types have no common base
-            if self.device == "cpu":
-                raise
-            raise DeviceError(f"{self.device}: the engine failed ({error})", ON_CPU) from error
+            hint = "puppetcam doctor looks at the models" if self.device == "cpu" else ON_CPU
+            raise DeviceError(f"{self.device}: the engine failed ({error})", hint) from error
         return dict(zip(self._names, values, strict=True))
 
     def close(self) -> None:

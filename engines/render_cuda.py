@@ -20,16 +20,17 @@ _EMPTY = np.uint64(2**64 - 1)  # a raster's pixel without a triangle
 class CudaRenderer:
     """Draws what its CPU twins, a renderer and a backdrop, define: one avatar at one size.
 
-    Every buffer is allocated here. A frame is one upload (the bones' maps and the sheets' order),
-    seven kernels and one download, recorded once and replayed; for another avatar, size or view
-    make another CudaRenderer. When the device fails (DeviceError) the twins can go on. Not for
-    several threads at once.
+    scene: the renderer's. Every buffer is allocated here. A frame is one upload (the bones' maps
+    and the sheets' order), seven kernels and one download, recorded once and replayed; for another
+    avatar, size or view make another CudaRenderer. When the device fails (DeviceError) the twins
+    can go on. Not for several threads at once.
     """
 
-    def __init__(self, device: Device, renderer: Renderer, backdrop: Backdrop) -> None:
-        self._device, self._renderer = device, renderer
+    def __init__(
+        self, device: Device, renderer: Renderer, scene: Scene, backdrop: Backdrop
+    ) -> None:
+        self._device, self._renderer, self._scene = device, renderer, scene
         width, height = renderer.size
-        self._scene = scene = Scene.of(renderer)
         self._fixed = {
             name: device.array(getattr(scene, name))
             for name in (

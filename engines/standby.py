@@ -10,24 +10,26 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from engines.base import Arrays, Engine
-from engines.errors import PuppetcamError
+from engines.errors import DeviceError, PuppetcamError
 
 log = logging.getLogger(__name__)
 
 Make = Callable[[Callable[[float], None]], Engine]
 """Makes an engine; tells its argument the share that is done, 0..1."""
+Tell = Callable[[PuppetcamError], None]
+"""Told what failed and was survived; any thread."""
 
 
 class StandbyEngine:
     """Runs on ``fallback`` until ``make`` has made the ``wanted`` device's engine, then on that.
 
-    Goes back to ``fallback`` for good, with a message, when the other cannot be made or fails while
-    it runs (a full card, a lost one): the frame is computed all the same. Both engines have the
-    same inputs and outputs. One thread at a time; ``make`` runs on a thread of its own.
+    Goes back to ``fallback`` for good when the other cannot be made or fails while it runs (a full
+    card, a lost one): the frame is computed all the same, and ``tell`` is told once. Both engines
+    have the same inputs and outputs. One thread at a time; ``make`` runs on a thread of its own.
     """
 
-    def __init__(self, fallback: Engine, make: Make, wanted: str) -> None:
-        self._fallback, self._wanted = fallback, wanted
+    def __init__(self, fallback: Engine, make: Make, wanted: str, tell: Tell) -> None:
+        self._fallback, self._wanted, self._tell = fallback, wanted, tell
         self._engine = fallback
         self._made: Engine | None = None
         self._lock = threading.Lock()  # over _made and _closed
@@ -92,7 +94,7 @@ class StandbyEngine:
             return
         except Exception:  # a thread has nobody to raise to
             log.exception("%s could not be made", self._wanted)
-            self.waiting = f"{self._wanted} failed"
+            self._fail(DeviceError("its engine could not be made", "the server's log says why"))
             return
         with self._lock:
             if not self._closed:
@@ -105,7 +107,7 @@ class StandbyEngine:
 
     def _fail(self, error: PuppetcamError) -> None:
         self.waiting = f"{self._wanted} failed"
-        log.error("%s failed: %s; %s goes on", self._wanted, error, self._fallback.device)
+        self._tell(goes_on(self._wanted, error))
 
     def _abandon(self) -> None:
         failed, self._engine = self._engine, self._fallback
@@ -113,3 +115,9 @@ class StandbyEngine:
             failed.close()
         except PuppetcamError as error:  # a lost card cannot take its memory back
             log.debug("%s: %s", self._wanted, error)
+
+
+def goes_on(wanted: str, error: PuppetcamError) -> DeviceError:
+    """What people are told when ``wanted`` failed and the CPU does its work from now on."""
+    said = error.message.removeprefix(f"{wanted}: ")
+    return DeviceError(f"{wanted} failed, the CPU goes on: {said}", error.hint)

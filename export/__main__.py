@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from engines.errors import PuppetcamError
-from export import avatars, body, cubins, keypoints_command, people, to_trt
+from export import avatars, body, cubins, keypoints_command, people, probe, to_trt
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,6 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     cubins.add_parser(commands)
     keypoints_command.add_parser(commands)
     people.add_parser(commands)
+    probe.add_parser(commands)
     to_trt.add_parser(commands)
     arguments = parser.parse_args(argv)
     try:

@@ -8,7 +8,7 @@ from functools import partial
 
 import cv2
 
-from engines.device import WORDS, choose
+from engines.device import NETWORKS, choose, words
 from realtime.enroll import enroll_file
 from realtime.hub import Backstage
 from realtime.puppeteer import Puppeteer
@@ -29,7 +29,13 @@ def open_backstage(args: argparse.Namespace) -> Backstage:
     warm_up(shelf.load(None), sys.stderr)
     return Backstage(
         gallery=shelf,
-        make_puppet=partial(Puppeteer, device=choice.device, background_start=True),
+        make_puppet=partial(Puppeteer, device=choice.device, live=True),
         enroll=partial(enroll_file, shelf.own),
-        backend=WORDS[choice.device],
+        backend=to_come(choice.device),
     )
+
+
+def to_come(device: str) -> str:
+    """What computes before the first performance: a card is not named before it does."""
+    now = words("cpu", "cpu")
+    return now if device == "cpu" else f"{now}, until {NETWORKS[device]} ({device}) is ready"

@@ -86,6 +86,7 @@ class Hub:
             "viewers": sum(session.viewers for session in self.sessions.values()),
             "capacity": self._admission.places(self._worker.load.share()) if known else None,
             "backend": newest.performance.backend if newest else self.backstage.backend,
+            "failures": sum(s.performance.failures for s in self.sessions.values()),
             "version": self.version,
         }
 

@@ -139,7 +139,17 @@ class Performance:
             except Exception as error:
                 self._failed(error, "The last picture stays until the next frame works.", QUIET_S)
                 self._show(self._last.frame.image, arrival.captured_s, None)
+            self._tell_troubles()
         return True
+
+    def _tell_troubles(self) -> None:
+        """The first of those that come together is told, all count: one lost card fails twice."""
+        troubles = self._puppet.troubles()
+        for trouble in troubles[:1]:
+            self._failed(trouble, UNCHANGED)
+        for trouble in troubles[1:]:
+            self.failures += 1
+            log.warning("%s", trouble)
 
     def _perform(self, arrival: Arrival) -> None:
         frame = arrival.frame()
@@ -163,6 +173,7 @@ class Performance:
         if self.inbox.closed:
             return
         swap()
+        self._tell_troubles()
         if self._in.per_second() == 0.0:
             still = self._puppet.still()
             check_picture(still)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from engines.errors import PuppetcamError
 from engines.types import U8, Avatar, Frame
 from realtime.stats import StageTimes
 
@@ -36,6 +37,9 @@ class Puppet(Protocol):
 
     def still(self) -> U8:
         """The avatar at rest on its background, u8 (H, W, 4): what is shown before any frame."""
+
+    def troubles(self) -> list[PuppetcamError]:
+        """What has failed since the last call and stopped nothing: a card, with the CPU behind."""
 
     def calibrate(self) -> None:
         """Take the next frame with a performer as the neutral pose."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
-from engines.backdrop import Backdrop
 from engines.blazepose import SHOULDERS, middle
 from engines.body.neutral import mirrored, scaled
 from engines.body.solve import BodySolver
-from engines.errors import InputError
+from engines.device import in_words
+from engines.errors import DeviceError, InputError, PuppetcamError
+from engines.kernels.cuda import CudaDevice, Device
 from engines.keypoints.tracker import PoseTracker
-from engines.render import Renderer, View
+from engines.render import View
+from engines.standby import goes_on
 from engines.types import U8, Avatar, Frame, Keypoints
+from realtime.painter import Painter
 from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
@@ -25,8 +30,9 @@ class Puppeteer:
     size: (width, height) of the output. background: see ``engines.backdrop.Backdrop``. placement:
     ``photo`` frames the avatar as in its photo; ``performer`` puts it where the performer stood at
     the neutral, in a picture of the camera's proportions; view: a framing of one's own. times: the
-    stages of ``process``; tracking: whether the last frame showed a performer. device: where
-    the networks compute; background_start: they serve on the CPU until that is ready.
+    stages of ``process``; tracking: whether the last frame showed a performer. device: what
+    ``engines.device.choose`` gave. live: the CPU computes until the device is ready and again when
+    it fails, see ``troubles``; else a start waits and a failure is a DeviceError.
     """
 
     def __init__(
@@ -38,7 +44,7 @@ class Puppeteer:
         mirror: bool = False,
         view: View | None = None,
         device: str = "cpu",
-        background_start: bool = False,
+        live: bool = False,
     ) -> None:
         if placement not in ("photo", "performer"):
             raise InputError(f"placement: got {placement!r}", "wanted photo or performer")
@@ -46,39 +52,45 @@ class Puppeteer:
         self.tracking = False
         self._size, self._placement, self._mirror = size, placement, mirror
         self._background, self._view = background, view
-        self._tracker = PoseTracker(device=device, background=background_start)
+        self._troubles: deque[PuppetcamError] = deque()
+        self._tell = self._troubles.append if live else None
+        self._tracker = PoseTracker(device=device, standby=self._tell)
+        self._card = None if device == "cpu" else self._open_card()
         self._camera = (1, 1)  # width, height px: the neutral's picture
         self._calibrate = True
         self._followed = 0  # frames with a performer since the neutral
-        self._avatar: Avatar
-        self._renderer: Renderer
-        self._solver: BodySolver
-        self._backdrop: Backdrop
-        self.prepare_avatar(avatar)()
+        self._avatar = avatar
+        self._solver = BodySolver(avatar.body, avatar.reference, avatar.seen)
+        self._painter = self._painter_of(avatar, view)
+        self._painter.enter()
 
     @property
     def backend(self) -> str:
         """What computes, in words."""
-        return self._tracker.backend
+        return in_words(self._tracker.engines, self._painter.device)
+
+    def troubles(self) -> list[PuppetcamError]:
+        """See ``Puppet``."""
+        return [self._troubles.popleft() for _ in range(len(self._troubles))]
 
     def prepare_avatar(self, avatar: Avatar) -> Swap:
         """Another avatar, performed from the swap on; the next frame is its neutral."""
-        renderer = Renderer(avatar, self._size, self._view)
-        backdrop = Backdrop(avatar, self._size, renderer.view, self._background)
+        painter = self._painter_of(avatar, self._view)
         solver = BodySolver(avatar.body, avatar.reference, avatar.seen)
 
         def swap() -> None:
-            self._avatar, self._renderer, self._backdrop = avatar, renderer, backdrop
-            self._solver, self._calibrate = solver, True
+            self._avatar, self._solver, self._calibrate = avatar, solver, True
+            self._take(painter)
 
         return swap
 
     def prepare_background(self, spec: str) -> Swap:
         """Something else behind; InputError if there is no such background."""
-        backdrop = Backdrop(self._avatar, self._size, self._renderer.view, spec)
+        change = self._painter.prepare_background(self._avatar, spec)
 
         def swap() -> None:
-            self._backdrop, self._background = backdrop, spec
+            change()
+            self._background = spec
 
         return swap
 
@@ -93,7 +105,7 @@ class Puppeteer:
 
     def still(self) -> U8:
         """The avatar as in its photo, u8 (H, W, 4): what is shown before any frame."""
-        return self._backdrop.under(self._renderer.render(self._avatar.reference)).copy()
+        return self._painter.paint(self._avatar.reference, StageTimes()).copy()
 
     def process(self, frame: Frame) -> Frame:
         """The avatar at this instant, RGBA; the picture's buffer is reused by the next call."""
@@ -107,15 +119,30 @@ class Puppeteer:
             self._calibrate = True
         with self.times.stage("solve"):
             pose = self._solver.solve(keypoints, frame.captured_s)
-        with self.times.stage("render"):
-            person = self._renderer.render(pose)
-        with self.times.stage("background"):
-            image = self._backdrop.under(person)
-        return frame.with_image(image)
+        return frame.with_image(self._painter.paint(pose, self.times))
 
     def close(self) -> None:
-        """Let the networks go; every other buffer goes with the object."""
+        """Let the networks and the card's memory go; every other buffer goes with the object."""
         self._tracker.close()
+        self._painter.leave()
+
+    def _open_card(self) -> Device | None:
+        try:
+            return CudaDevice()
+        except DeviceError as error:
+            if self._tell is None:
+                raise
+            self._tell(goes_on("drawing on the card", error))
+            return None
+
+    def _painter_of(self, avatar: Avatar, view: View | None) -> Painter:
+        return Painter(avatar, self._size, view, self._background, self._card, self._tell)
+
+    def _take(self, painter: Painter) -> None:
+        """Paint with this one. The last one leaves first: a card need not hold both."""
+        self._painter.leave()
+        self._painter = painter
+        painter.enter()
 
     def _from_neutral(self, keypoints: Keypoints, width: int, height: int) -> Keypoints:
         """Mirrored if asked for, in px of the neutral's picture.
@@ -144,6 +171,4 @@ class Puppeteer:
         there = middle(neutral.xy, SHOULDERS) * out
         here = middle(self._solver.photo, SHOULDERS) * scale
         dx, dy = (float(v) for v in np.asarray(there - here))
-        view = View(scale, dx, dy)
-        self._renderer = Renderer(self._avatar, self._size, view)
-        self._backdrop = Backdrop(self._avatar, self._size, view, self._background)
+        self._take(self._painter_of(self._avatar, View(scale, dx, dy)))

@@ -97,6 +97,7 @@ class FakePuppet:
         self.calibrations = 0
         self.frames = 0
         self.closed = False
+        self.survived: list[PuppetcamError] = []  # what it tells of
         self.threads: set[str] = set()  # that drew frames
         self.builders: list[str] = []  # threads that built a change
         self._avatar = avatar
@@ -120,6 +121,10 @@ class FakePuppet:
             quarter = len(image) // 4
             image[:, :quarter, 3] = image[:, -quarter:, 3] = 0
         return image
+
+    def troubles(self) -> list[PuppetcamError]:
+        troubles, self.survived = self.survived, []
+        return troubles
 
     def calibrate(self) -> None:
         self.calibrations += 1

@@ -77,6 +77,9 @@ class Device(Protocol):
     def wait(self) -> None:
         """Until all is done."""
 
+    def tidy(self) -> None:
+        """Give memory that no array uses back to the card."""
+
 
 def grid(threads: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
     """Blocks and threads in a block for a launch."""
@@ -181,6 +184,11 @@ class CudaDevice:
         """See ``Device``."""
         with self._at_work():
             self._stream.synchronize()
+
+    def tidy(self) -> None:
+        """See ``Device``; CuPy keeps one store of memory for the whole process."""
+        with self._at_work():
+            self._cupy.get_default_memory_pool().free_all_blocks()
 
 
 @contextlib.contextmanager

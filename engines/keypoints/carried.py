@@ -14,7 +14,7 @@ from engines.base import Engine
 from engines.engine_cache import EngineCache
 from engines.errors import ModelError
 from engines.ort import OrtEngine
-from engines.standby import StandbyEngine
+from engines.standby import StandbyEngine, Tell
 
 FOLDER = Path(__file__).parent / "models"
 HINT = "puppetcam-export keypoints makes it again"
@@ -68,14 +68,15 @@ def open_model(
     device: str = "cpu",
     threads: int = 1,
     folder: Path = FOLDER,
-    background: bool = False,
+    standby: Tell | None = None,
 ) -> Engine:
     """An engine for the network ``name`` on "cpu", "cuda", "tensorrt" or "tensorrt-rtx".
 
-    background: it serves on the CPU at once, and on ``device`` once that is ready; else a first
-    start on TensorRT waits until the engine is compiled.
+    standby: it serves on the CPU at once, on ``device`` once that is ready, and on the CPU again
+    when that fails, which this is told. None: a first start on TensorRT waits until the engine is
+    compiled, and there is never another device instead.
     Raises ModelError when one of its files is missing or altered, DeviceError for a device that is
-    not there (never another device instead).
+    not there.
     """
 
     def on_card(report: Callable[[float], None] | None = None) -> Engine:
@@ -84,7 +85,7 @@ def open_model(
         half = find_graph(name, "fp16", folder)
         return trt.open_engine(device, half.path, half.digest, "fp16", EngineCache(), report)
 
-    if device == "cpu" or not background:
+    if device == "cpu" or standby is None:
         return on_card()
     on_cpu = OrtEngine(find_graph(name, "fp32", folder).path, "cpu", threads)
-    return StandbyEngine(on_cpu, on_card, device)
+    return StandbyEngine(on_cpu, on_card, device, standby)

@@ -6,12 +6,12 @@ import math
 from typing import Protocol, Self
 
 from engines.base import Engine
-from engines.device import in_words
-from engines.kernels.finite import finite
 from engines.keypoints.carried import open_model
 from engines.keypoints.detector import Detection, Detector
 from engines.keypoints.landmarks import Landmarker, Reading
 from engines.keypoints.region import Region
+from engines.kernels.finite import finite
+from engines.standby import Tell
 from engines.types import U8, Keypoints
 
 MIN_SCORE = 0.5  # of the landmark network
@@ -39,8 +39,8 @@ class PoseTracker:
 
     The person is looked for where the last landmarks were, so that the detector runs only when
     the person is lost: at once, and then every DETECT_EVERY_S. Not thread safe.
-    device, background: see ``open_model``. Raises ModelError when a model file is missing or
-    altered, DeviceError when the device is not there.
+    device, standby: see ``open_model``. engines: what computes. Raises ModelError when a model file
+    is missing or altered, DeviceError when the device is not there.
     """
 
     def __init__(
@@ -49,21 +49,16 @@ class PoseTracker:
         detector: Finds | None = None,
         landmarker: Reads | None = None,
         device: str = "cpu",
-        background: bool = False,
+        standby: Tell | None = None,
     ) -> None:
         def engine(name: str) -> Engine:
-            self._engines.append(open_model(name, device, threads, background=background))
-            return self._engines[-1]
+            self.engines.append(open_model(name, device, threads, standby=standby))
+            return self.engines[-1]
 
-        self._engines: list[Engine] = []
+        self.engines: list[Engine] = []
         self._detector = detector or Detector(engine("pose_detection"))
         self._landmarker = landmarker or Landmarker(engine("pose_landmark"))
         self.reset()
-
-    @property
-    def backend(self) -> str:
-        """What computes the landmarks now, in words."""
-        return in_words(self._engines)
 
     def reset(self) -> None:
         """Forget the person, as at a cut or for another performer."""

@@ -8,7 +8,7 @@ import pytest
 
 from engines import device as module
 from engines import ort, trt
-from engines.device import ON_CARD, choose
+from engines.device import ON_CARD, choose, words
 from engines.driver import Driver
 from engines.errors import DeviceError
 from tests.engines.fake_card import FakeLibrary, fake_trt
@@ -19,8 +19,10 @@ def machine(
     library: FakeLibrary | None,
     has: tuple[str, ...] = (),
     cuda: int | None = 13,
+    broken: tuple[str, ...] = (),
 ) -> None:
-    """A machine with this card (None: no driver) and these of ON_CARD installed."""
+    """A machine with this card (None: no driver) and these of ON_CARD installed; broken: those that
+    look well until they compute."""
 
     def driver() -> Driver:
         if library is None:
@@ -32,11 +34,16 @@ def machine(
             raise DeviceError(f"{name}: not installed", f"pip install {name}")
         return fake_trt(capabilities=("NONE", "CURRENT", "SM86") if name == "tensorrt-rtx" else ())
 
+    def prove(device: str) -> None:
+        if device in broken:
+            raise DeviceError(f"{device}: its libraries cannot be loaded", "pip install them")
+
     providers = ["CUDAExecutionProvider"] * ("cuda" in has) + ["CPUExecutionProvider"]
     monkeypatch.setattr(module, "driver", driver)
     monkeypatch.setattr(trt, "library", find)
     monkeypatch.setattr(trt, "cuda_of", lambda device: cuda)
     monkeypatch.setattr(ort, "available_providers", lambda: providers)
+    monkeypatch.setattr(module, "prove", prove)
 
 
 def test_the_cpu_is_always_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,10 +81,35 @@ def test_auto_takes_the_first_that_is_there(monkeypatch: pytest.MonkeyPatch) -> 
     machine(monkeypatch, FakeLibrary(), has=("tensorrt", "cuda"))
     choice = choose("auto")
     assert choice.device == "tensorrt"
-    assert choice.why == "the first that is there; tensorrt-rtx: not installed"
+    assert choice.why == "the first that computes; tensorrt-rtx: not installed"
     machine(monkeypatch, FakeLibrary(), has=())
     assert choose("auto").device == "cpu"
     assert "tensorrt: not installed" in choose("auto").why
+
+
+def test_only_what_has_computed_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """onnxruntime-gpu without CUDA's libraries looks well until it computes."""
+    machine(monkeypatch, FakeLibrary(), has=("tensorrt", "cuda"), broken=("cuda",))
+    assert choose("auto").device == "tensorrt"
+    with pytest.raises(DeviceError, match="cuda: its libraries cannot be loaded"):
+        choose("cuda")
+    machine(monkeypatch, FakeLibrary(), has=("cuda",), broken=("cuda",))
+    choice = choose("auto")
+    assert (choice.device, choice.card) == ("cpu", None)
+    assert "cuda: its libraries cannot be loaded" in str(choice)
+
+
+@pytest.mark.parametrize(
+    ("networks", "picture", "said"),
+    [
+        ("cpu", "cpu", "CPU: ONNX Runtime, numba"),
+        ("cuda", "cuda", "GPU: ONNX Runtime, CUDA kernels"),
+        ("tensorrt", "cpu", "GPU: TensorRT; CPU: numba"),
+        ("cpu", "cuda", "GPU: CUDA kernels; CPU: ONNX Runtime"),
+    ],
+)
+def test_says_what_computes_what(networks: str, picture: str, said: str) -> None:
+    assert words(networks, picture) == said
 
 
 def test_a_card_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,20 @@ def test_closed(plus_one: Path) -> None:
         engine.run({"x": np.zeros((1, 3), np.float32)})
 
 
+def test_a_run_that_fails(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def run(self, names: Any, feeds: Any) -> None:
+            raise RuntimeError("bad allocation")
+
+    with OrtEngine(plus_one) as engine:
+        monkeypatch.setattr(engine, "_session", Full())
+        with pytest.raises(
+            DeviceError, match=r"cpu: the engine failed \(bad allocation\)"
+        ) as caught:
+            engine.run({"x": np.zeros((1, 3), np.float32)})
+    assert "doctor" in caught.value.hint
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not there") as caught:
         OrtEngine(tmp_path / "none.onnx")
@@ -102,8 +116,9 @@ def test_provider_that_silently_falls_back(plus_one: Path, monkeypatch: pytest.M
     both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
     monkeypatch.setattr(onnxruntime, "InferenceSession", on_cpu)
-    with pytest.raises(DeviceError, match=r"got .*CPUExecutionProvider.*, wanted CUDA"):
+    with pytest.raises(DeviceError, match=r"got .*CPUExecutionProvider.*, wanted CUDA") as caught:
         OrtEngine(plus_one, device="cuda")
+    assert "onnxruntime-gpu[cuda,cudnn]" in caught.value.hint
 
 
 def test_one_thread_without_spinning(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:

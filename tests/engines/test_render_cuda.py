@@ -15,6 +15,7 @@ from engines.errors import DeviceError
 from engines.kernels.cuda import CudaDevice, Device
 from engines.render import Renderer
 from engines.render_cuda import CudaRenderer
+from engines.scene import Scene
 from engines.types import U8, Avatar, Pose
 from tests.engines.figures import SIZE, avatar, with_hand
 from tests.engines.test_render import turned
@@ -32,7 +33,8 @@ def twins(
 ) -> tuple[Renderer, Backdrop, CudaRenderer]:
     renderer = Renderer(figure, size)
     backdrop = Backdrop(figure, size, renderer.view, spec)
-    return renderer, backdrop, CudaRenderer(device, Renderer(figure, size), backdrop)
+    drawn = Renderer(figure, size)
+    return renderer, backdrop, CudaRenderer(device, drawn, Scene.of(drawn), backdrop)
 
 
 def poses(figure: Avatar) -> list[Pose]:

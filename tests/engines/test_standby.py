@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 
 from engines.base import Arrays, Engine, TensorSpec
 from engines.device import in_words
-from engines.errors import DeviceError, ModelError
+from engines.errors import DeviceError, ModelError, PuppetcamError
 from engines.standby import StandbyEngine
 
 FEED = {"x": np.zeros((1, 1), np.float32)}
+
+
+def nobody(error: PuppetcamError) -> None:
+    """Is told nothing: nothing may fail."""
+    raise AssertionError(error)
 
 
 class Plus:
@@ -55,7 +60,7 @@ def test_serves_at_once_and_better_later() -> None:
         go.wait()
         return card
 
-    with StandbyEngine(cpu, make, "tensorrt-rtx") as engine:
+    with StandbyEngine(cpu, make, "tensorrt-rtx", nobody) as engine:
         while "50%" not in engine.waiting:
             assert "being made" in engine.waiting
         assert (value(engine), engine.device) == (1, "cpu")
@@ -70,30 +75,45 @@ def test_serves_at_once_and_better_later() -> None:
     assert card.closed
 
 
-@pytest.mark.parametrize("error", [ModelError("cannot compile"), RuntimeError("a bug")])
-def test_an_engine_that_cannot_be_made(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ModelError("cannot compile", "another card"), "cannot compile"),
+        (RuntimeError("a bug"), "its engine could not be made"),
+    ],
+)
+def test_an_engine_that_cannot_be_made(
+    error: Exception, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[PuppetcamError] = []
+
     def make(report: Callable[[float], None]) -> Engine:
         raise error
 
-    with StandbyEngine(Plus("cpu", 1), make, "tensorrt") as engine:
+    with StandbyEngine(Plus("cpu", 1), make, "tensorrt", told.append) as engine:
         engine.wait()
         assert (value(engine), engine.device) == (1, "cpu")
         assert engine.waiting == "tensorrt failed"
-    assert str(error) in caplog.text
+    assert [failure.message for failure in told] == [f"tensorrt failed, the CPU goes on: {said}"]
+    assert told[0].hint
+    assert ("a bug" in caplog.text) == isinstance(error, RuntimeError)
 
 
-def test_a_card_lost_in_mid_stream(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_card_lost_in_mid_stream() -> None:
     card = Plus("tensorrt", 2)
-    with StandbyEngine(Plus("cpu", 1), lambda report: card, "tensorrt") as engine:
+    told: list[PuppetcamError] = []
+    with StandbyEngine(Plus("cpu", 1), lambda report: card, "tensorrt", told.append) as engine:
         engine.wait()
         assert value(engine) == 2
-        card.error = DeviceError("its memory is full")
+        card.error = DeviceError("tensorrt: its memory is full", "close other programs")
         assert (value(engine), engine.device) == (1, "cpu")  # the same frame, no gap
         assert card.closed
         card.error = None
         assert value(engine) == 1  # for good
         assert engine.waiting == "tensorrt failed"
-    assert caplog.text.count("its memory is full") == 1
+    assert [(failure.message, failure.hint) for failure in told] == [
+        ("tensorrt failed, the CPU goes on: its memory is full", "close other programs")
+    ]
 
 
 def test_closed_while_the_other_is_being_made() -> None:
@@ -103,7 +123,7 @@ def test_closed_while_the_other_is_being_made() -> None:
         go.wait()
         return card
 
-    engine = StandbyEngine(cpu, make, "tensorrt")
+    engine = StandbyEngine(cpu, make, "tensorrt", nobody)
     engine.close()
     assert cpu.closed
     assert not card.closed
@@ -118,7 +138,7 @@ def test_wrong_feeds_are_the_callers() -> None:
             raise ValueError("inputs: got []")
 
     picky = Picky("tensorrt", 2)
-    with StandbyEngine(Plus("cpu", 1), lambda report: picky, "tensorrt") as engine:
+    with StandbyEngine(Plus("cpu", 1), lambda report: picky, "tensorrt", nobody) as engine:
         engine.wait()
         with pytest.raises(ValueError, match="inputs"):
             engine.run({})

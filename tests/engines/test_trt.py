@@ -16,7 +16,7 @@ from engines import driver, trt
 from engines.base import Engine, TensorSpec
 from engines.driver import Driver
 from engines.engine_cache import EngineCache, EngineKey
-from engines.errors import DeviceError, ModelError
+from engines.errors import DeviceError, ModelError, PuppetcamError
 from engines.keypoints.carried import find_graph, manifest, open_model
 from engines.ort import OrtEngine
 from engines.standby import StandbyEngine
@@ -160,12 +160,16 @@ def test_a_card_without_a_driver_serves_on_the_cpu(
     monkeypatch.setattr(trt, "driver", missing)
     with pytest.raises(DeviceError, match="no NVIDIA driver"):
         open_model("selfie_segmentation", "tensorrt")
-    with open_model("selfie_segmentation", "tensorrt", background=True) as engine:
+    told: list[PuppetcamError] = []
+    with open_model("selfie_segmentation", "tensorrt", standby=told.append) as engine:
         assert isinstance(engine, StandbyEngine)
         engine.wait()
         feed = {"image": np.zeros((1, 256, 256, 3), np.float32)}
         assert engine.run(feed)["mask"].shape == (1, 1, 256, 256)
         assert (engine.device, engine.waiting) == ("cpu", "tensorrt failed")
+    assert [error.message for error in told] == [
+        "tensorrt failed, the CPU goes on: no NVIDIA driver"
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from engines.errors import BusyError
+from engines.errors import BusyError, DeviceError
 from engines.types import U8, Avatar, Frame
 from realtime import peer, session
 from realtime.gallery import MissingError
@@ -146,6 +146,22 @@ async def test_a_failing_puppet_shows_the_last_good_picture(
         worked = puppets[0].frames
         await until(lambda: puppets[0].frames > worked + 5)
         assert no_camera_pixel(performer)
+
+
+async def test_a_card_that_fails_is_told_and_counted(hub: Hub, puppets: list[FakePuppet]) -> None:
+    async with client(hub, Camera()) as performer:
+        await until(lambda: performer.images)
+        puppets[0].survived = [
+            DeviceError("tensorrt failed, the CPU goes on: its memory is full", "close games"),
+            DeviceError("drawing on the card failed, the CPU goes on: its memory is full"),
+        ]
+        await until(lambda: performer.told("message"))
+        (told,) = performer.told("message")  # one notice for one lost card
+        assert (told["level"], told["hint"]) == ("error", "close games")
+        assert "the CPU goes on" in told["text"]
+        assert hub.health()["failures"] == 2
+        frames = puppets[0].frames
+        await until(lambda: puppets[0].frames > frames)
 
 
 async def test_the_cameras_own_picture_is_never_passed_on(

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines.errors import NoPersonError
+from engines.errors import NoPersonError, PuppetcamError
 from engines.types import U8, Avatar, BodyMesh, Camera, Frame, Keypoints, Pose, Progress
 from realtime.gallery import AvatarCard, MissingError
 from realtime.puppet import Swap
@@ -124,6 +124,9 @@ class FakePuppet:
             ground = np.full_like(ground, list(bytes.fromhex(self._background[1:])))
         picture = np.where(alpha[..., None] > 0, self._avatar.image, ground)
         return np.dstack((picture, np.full_like(alpha, 255)))
+
+    def troubles(self) -> list[PuppetcamError]:
+        return []
 
     def calibrate(self) -> None:
         self.calibrations += 1

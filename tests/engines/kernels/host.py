@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import DeviceError
 from engines.kernels.cuda import argument, grid, names, source
 
 HEADER = Path(__file__).parent / "cuda_on_host.h"
@@ -78,6 +79,33 @@ class HostDevice:
 
     def wait(self) -> None:
         pass
+
+    def tidy(self) -> None:
+        pass
+
+
+class FailingDevice(HostDevice):
+    """Fails with ``error`` at launch number ``fails_at``, counted from 1, and ever after.
+
+    calls: what was asked of it.
+    """
+
+    def __init__(self, library: ctypes.CDLL, error: Exception | None = None) -> None:
+        super().__init__(library)
+        self.error = error or DeviceError("device cuda: the card's memory is full", "close games")
+        self.fails_at = 0  # never
+        self.calls = 0
+
+    def array(self, host: NDArray[Any]) -> Any:
+        self.calls += 1
+        return super().array(host)
+
+    def launch(self, kernel: str, threads: tuple[int, ...], *arguments: Any) -> None:
+        self.calls += 1
+        if self.fails_at == 1:
+            raise self.error
+        self.fails_at -= self.fails_at > 1
+        super().launch(kernel, threads, *arguments)
 
 
 def _value(given: Any) -> Any:

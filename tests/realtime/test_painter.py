@@ -1,0 +1,160 @@
+"""The puppeteer with a card: its picture is the CPU's, and a card that fails stops nothing."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.errors import DeviceError, InputError
+from engines.types import U8
+from realtime import puppeteer as module
+from realtime.puppeteer import Puppeteer
+from tests.engines.kernels.host import FailingDevice
+from tests.engines.test_render_cuda import WANTED_DB, psnr
+from tests.realtime.sample import bundled, frame_of
+from tests.realtime.test_puppeteer import SIZE, Scripted, moved, shown
+
+CAMERA = np.zeros((1024, 768, 3), np.uint8)
+CPU, CARD = "CPU: ONNX Runtime, numba", "GPU: CUDA kernels; CPU: ONNX Runtime"
+
+
+@pytest.fixture
+def tracker(monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    scripted = Scripted()
+    monkeypatch.setattr(module, "PoseTracker", lambda **options: scripted)
+    return scripted
+
+
+@pytest.fixture
+def card(kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> FailingDevice:
+    """The card that every puppeteer draws on."""
+    device = FailingDevice(kernels_on_host)
+    monkeypatch.setattr(module, "CudaDevice", lambda: device)
+    return device
+
+
+def both(**options: Any) -> tuple[Puppeteer, Puppeteer]:
+    """The same puppeteer on the CPU and on the card."""
+    size = options.pop("size", SIZE)
+    on_card = Puppeteer(bundled(), size, device="cuda", live=True, **options)
+    return Puppeteer(bundled(), size, **options), on_card
+
+
+def wave(tracker: Scripted, step: int) -> None:
+    tracker.sees = moved(bundled().keypoints, [13, 15, 17, 19, 21], (25.0 * step, -30.0 * step))
+
+
+def assert_same(a: U8, b: U8) -> None:
+    assert psnr(a, b) >= WANTED_DB
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"background": "photo"},
+        {"background": "none", "mirror": True},
+        {"background": "blur", "size": (101, 77)},
+        {"background": "#204060", "placement": "performer"},
+    ],
+    ids=str,
+)
+def test_the_live_picture_is_the_cpus(
+    tracker: Scripted, card: FailingDevice, options: dict[str, Any]
+) -> None:
+    cpu, on_card = both(**options)
+    assert_same(on_card.still(), cpu.still())
+    for i in range(5):
+        wave(tracker, i)
+        assert_same(shown(on_card, CAMERA, i), shown(cpu, CAMERA, i))
+    assert (cpu.backend, on_card.backend) == (CPU, CARD)
+    assert on_card.troubles() == []
+    assert list(on_card.times.stats()) == ["keypoints", "solve", "render"]
+
+
+def test_changes_reach_the_card_between_two_frames(tracker: Scripted, card: FailingDevice) -> None:
+    cpu, on_card = both()
+    for i, background in enumerate(("none", "#600000", "photo")):
+        cpu.prepare_background(background)()
+        on_card.prepare_background(background)()
+        assert_same(shown(on_card, CAMERA, i), shown(cpu, CAMERA, i))
+    with pytest.raises(InputError):
+        on_card.prepare_background("beach")
+    calls = card.calls
+    swap = on_card.prepare_avatar(bundled("tom"))
+    assert card.calls == calls  # built beside the frames: the card is not touched
+    swap()
+    assert card.calls > calls
+    cpu.prepare_avatar(bundled("tom"))()
+    assert_same(on_card.still(), cpu.still())
+    assert on_card.backend == CARD
+    assert on_card.troubles() == []
+
+
+@pytest.mark.parametrize("launch", [1, 4, 9])
+def test_a_card_that_fails_in_mid_stream_stops_nothing(
+    tracker: Scripted, card: FailingDevice, launch: int
+) -> None:
+    cpu, on_card = both()
+    for i in range(4):
+        if i == 1:
+            card.fails_at = launch
+        wave(tracker, i)
+        assert_same(shown(on_card, CAMERA, i), shown(cpu, CAMERA, i))
+    assert on_card.backend == CPU
+    (trouble,) = on_card.troubles()
+    assert trouble.message.startswith("drawing on the card failed, the CPU goes on: ")
+    assert "memory is full" in trouble.message
+    assert trouble.hint == "close games"
+    assert on_card.troubles() == []  # told once
+    card.fails_at = 0
+    on_card.prepare_avatar(bundled("tom"))()  # another avatar tries again
+    assert on_card.backend == CARD
+    on_card.close()
+
+
+def test_a_card_that_fails_at_a_change(tracker: Scripted, card: FailingDevice) -> None:
+    cpu, on_card = both()
+    card.fails_at = 1
+    cpu.prepare_background("none")()
+    on_card.prepare_background("none")()
+    assert on_card.backend == CPU
+    np.testing.assert_array_equal(on_card.still(), cpu.still())
+    on_card.prepare_avatar(bundled("tom"))()
+    cpu.prepare_avatar(bundled("tom"))()
+    np.testing.assert_array_equal(on_card.still(), cpu.still())
+    assert len(on_card.troubles()) == 2
+
+
+def test_an_error_of_ours_freezes_nothing(
+    tracker: Scripted, card: FailingDevice, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, on_card = both()
+    card.error, card.fails_at = TypeError("a bug"), 1
+    on_card.process(frame_of(CAMERA, 0))
+    assert "a bug" in caplog.text
+    assert "an error of ours" in on_card.troubles()[0].message
+
+
+def test_a_card_that_is_gone_at_the_start(
+    tracker: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise DeviceError("device cuda: the card's memory is full")
+
+    monkeypatch.setattr(module, "CudaDevice", full)
+    puppeteer = Puppeteer(bundled(), SIZE, device="tensorrt", live=True)
+    assert puppeteer.backend == CPU
+    assert len(puppeteer.troubles()) == 1
+    with pytest.raises(DeviceError):
+        Puppeteer(bundled(), SIZE, device="tensorrt")
+
+
+def test_figures_belong_to_one_device(tracker: Scripted, card: FailingDevice) -> None:
+    """Where it is not live, nothing takes the card's place."""
+    strict = Puppeteer(bundled(), SIZE, device="cuda")
+    card.fails_at = 3
+    with pytest.raises(DeviceError):
+        strict.process(frame_of(CAMERA, 0))
