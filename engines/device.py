@@ -99,7 +99,8 @@ def _check_library(device: str, gpu: Driver) -> None:
         raise DeviceError(
             f"{device}: the NVIDIA driver is too old, got CUDA {_dotted(gpu.cuda)}, "
             f"wanted {wanted}.0 or above",
-            f"install a newer NVIDIA driver, or {ON_CPU}",
+            f"install a newer NVIDIA driver, or in a new environment pip install -e "
+            f"'.[{trt.EXTRAS[device]}-cu12]', or {ON_CPU}",
         )
 
 

@@ -8,8 +8,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,6 +36,11 @@ class EngineKey:
     target: str
     library: str
     precision: str
+
+    def replaces(self, older: EngineKey) -> bool:
+        """Whether it is the same engine made of another model or by another version."""
+        same = replace(older, digest=self.digest, library=self.library) == self
+        return same and older != self and older.library.split()[0] == self.library.split()[0]
 
     @property
     def file_name(self) -> str:
@@ -83,7 +88,10 @@ class EngineCache:
             return loaded
 
     def store(self, key: EngineKey, plan: bytes) -> Path:
-        """Write an engine, whole or not at all; returns where. Raises OSError."""
+        """Write an engine, whole or not at all, in place of those it replaces; returns where.
+
+        Raises OSError.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / key.file_name
         head = {"key": asdict(key), "size": len(plan), "sha256": _sha256(plan)}
@@ -97,7 +105,18 @@ class EngineCache:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+        self._forget_older(key)
         return path
+
+    def _forget_older(self, key: EngineKey) -> None:
+        for path in self.folder.glob(f"{key.model}.{key.precision}.{key.target}.*.engine"):
+            with suppress(OSError, ValueError, TypeError, KeyError):  # not ours to judge: it stays
+                with path.open("rb") as file:
+                    ours = file.readline() == MAGIC
+                    older = EngineKey(**json.loads(file.readline())["key"]) if ours else key
+                if key.replaces(older):
+                    path.unlink()
+                    log.info("%s: removed, %s is newer", path.name, key.file_name)
 
     def read(self, key: EngineKey) -> bytes | None:
         """The stored engine, None if there is none.

@@ -23,7 +23,7 @@ class CudaRenderer:
     scene: the renderer's. Every buffer is allocated here. A frame is one upload (the bones' maps
     and the sheets' order), seven kernels and one download, recorded once and replayed; for another
     avatar, size or view make another CudaRenderer. When the device fails (DeviceError) the twins
-    can go on. Not for several threads at once.
+    can go on. Not for several threads at once. rgba: the frame on the device, u8 (H, W, 4).
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class CudaRenderer:
         self._shade = device.array(np.zeros((skinned, 16), np.float32))
         self._nearest = device.array(np.full(scene.keys, _EMPTY))
         self._person = device.array(np.zeros((height, width, 4), np.float32))
-        self._rgba = device.array(np.zeros((height, width, 4), np.uint8))
+        self.rgba = device.array(np.zeros((height, width, 4), np.uint8))
         self._out: U8 = device.staging((height, width, 4), np.uint8)
         self._stance = _Block(device, len(renderer.avatar.body.parents), len(scene.names))
         self._box = np.array(
@@ -66,6 +66,13 @@ class CudaRenderer:
 
         Raises ValueError as ``Renderer.stance`` does, DeviceError if the device fails.
         """
+        self.place(pose)
+        self._replay()
+        self._device.wait()
+        return self._out
+
+    def place(self, pose: Pose) -> None:
+        """What the next ``draw`` draws. Raises ValueError as ``Renderer.stance`` does."""
         stance, host = self._renderer.stance(pose), self._stance.host
         host["maps"][:] = stance.maps.ravel()
         host["turn"][:] = stance.turn.ravel()
@@ -73,11 +80,13 @@ class CudaRenderer:
         host["view"][:] = stance.view
         host["order"][:] = self._scene.order(stance.order)
         host["box"][:] = self._box.ravel()
-        self._replay()
-        self._device.wait()
-        return self._out
 
     def _frame(self) -> None:
+        self.draw()
+        self._device.download(self.rgba, self._out)
+
+    def draw(self) -> None:
+        """One upload and seven kernels, to be recorded; the frame stays in ``rgba``."""
         scene, fixed, launch = self._scene, self._fixed, self._device.launch
         width, height = self._renderer.size
         stance, placed = self._stance.parts, self._placed
@@ -113,10 +122,9 @@ class CudaRenderer:
             self._shade, self._person,
         )  # fmt: skip
         if self._picture is None:
-            launch("straighten", (area,), area, self._person, self._rgba)
+            launch("straighten", (area,), area, self._person, self.rgba)
         else:
-            launch("composite", (area,), area, self._person, self._picture, self._rgba)
-        self._device.download(self._rgba, self._out)
+            launch("composite", (area,), area, self._person, self._picture, self.rgba)
 
 
 class _Block:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import Arrays, TensorSpec, check_feeds
-from engines.driver import ON_CPU, Driver, driver
+from engines.driver import ON_CPU, driver
 from engines.engine_cache import EngineCache, EngineKey
 from engines.errors import DeviceError, ModelError
+from engines.kernels.cuda import CudaDevice, Device
 
 log = logging.getLogger(__name__)
 
@@ -89,12 +90,12 @@ def open_engine(
 ) -> TrtEngine:
     """An engine on this machine's card, out of ``cache`` or compiled into it.
 
-    Raises DeviceError as ``library`` and ``Driver`` do, ModelError as ``build`` does.
+    Raises DeviceError as ``library``, ``Driver`` and ``CudaDevice`` do, ModelError as ``build``.
     """
-    trt, gpu = library(device), driver()
-    target = gpu.card.target
+    trt, card, gpu = library(device), driver().card, CudaDevice()
+    target = card.target
     model = graph.name.split(".")[0]
-    key = engine_key(trt, device, model, digest, precision, gpu.card.name, target)
+    key = engine_key(trt, device, model, digest, precision, card.name, target)
     ahead = target if target in targets(trt) else None
     return cache.open(
         key,
@@ -142,83 +143,71 @@ def targets(trt: Any) -> list[str]:
 
 
 class TrtEngine:
-    """A plan on this machine's card.
+    """A plan on this machine's card, with memory and a stream of its own there.
 
-    ``run`` takes and gives numpy arrays. For a frame that stays on the card: ``bind`` tensors to
-    addresses there, then ``enqueue``. One thread at a time.
+    ``run`` takes and gives numpy arrays. For a frame that stays on the card: others write to the
+    ``array`` of an input, ``enqueue``, and read the ``array`` of an output. One thread at a time.
     Raises ModelError for a plan that this library and card refuse, DeviceError for a full card.
     """
 
-    def __init__(self, plan: bytes, device: str, trt: Any, gpu: Driver) -> None:
+    def __init__(self, plan: bytes, device: str, trt: Any, card: Device) -> None:
         self.device = device
-        self._driver = gpu
+        self._card = card
         self._complaints: list[str] = []
         self._logger = _logger(trt, self._complaints)
-        self._engine: Any = None
-        self._addresses: dict[str, int] = {}  # of our own buffers
-        self._stream = 0
-        gpu.activate()
-        self._runtime: Any = trt.Runtime(self._logger)
-        engine = self._runtime.deserialize_cuda_engine(plan)
-        if engine is None:
-            raise ModelError(f"{device}: the engine is refused ({self._said()})")
+        with card.at_work():
+            self._runtime: Any = trt.Runtime(self._logger)
+            engine = self._runtime.deserialize_cuda_engine(plan)
+            if engine is None:
+                raise ModelError(f"{device}: the engine is refused ({self._said()})")
+            self._engine, self._context = engine, engine.create_execution_context()
+        if self._context is None:
+            raise DeviceError(
+                f"{device}: the card's memory is full ({self._said()})",
+                f"close other programs that use the card, or {ON_CPU}",
+            )
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
         specs = [_spec(engine, name) for name in names]
         is_input = [engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names]
         self.inputs = tuple(s for s, first in zip(specs, is_input, strict=True) if first)
         self.outputs = tuple(s for s, first in zip(specs, is_input, strict=True) if not first)
-        self._engine, self._context = engine, engine.create_execution_context()
-        if self._context is None:
-            self._engine = None
-            raise gpu.full()
-        self._results = {s.name: np.empty(s.shape, s.dtype) for s in self.outputs}
-        try:
-            self._stream = gpu.stream()
-            for spec in specs:
-                size = int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
-                self._addresses[spec.name] = gpu.allocate(size)
-        except DeviceError:
-            self.close()
-            raise
+        self._staged = {s.name: card.staging(s.shape, np.dtype(s.dtype).type) for s in specs}
+        self._arrays = {name: card.array(staged) for name, staged in self._staged.items()}
+        for name, array in self._arrays.items():
+            self._context.set_tensor_address(name, card.address(array))
 
     def run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
         """See ``Engine.run``; DeviceError when the card fails."""
         if self._engine is None:
             raise ValueError("engine: it is closed")
         check_feeds(self.inputs, feeds)
-        gpu, stream = self._driver, self._stream
-        gpu.activate()
-        sent = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
-        for name, address in self._addresses.items():
-            self._context.set_tensor_address(name, address)
-        for name, array in sent.items():
-            gpu.to_device(self._addresses[name], array, stream)
-        self.enqueue(stream)
-        for name, array in self._results.items():
-            gpu.to_host(array, self._addresses[name], stream)
-        gpu.synchronize(stream)
-        return self._results
+        for name, given in feeds.items():
+            np.copyto(self._staged[name], given)
+            self._card.upload(self._staged[name], self._arrays[name])
+        self.enqueue(self._card)
+        results = {spec.name: self._staged[spec.name] for spec in self.outputs}
+        for name, staged in results.items():
+            self._card.download(self._arrays[name], staged)
+        self._card.wait()
+        return results
 
-    def bind(self, name: str, address: int) -> None:
-        """Let the next ``enqueue`` read or write tensor ``name`` at this address of the card."""
-        if not self._context.set_tensor_address(name, address):
-            raise ValueError(f"tensor {name!r}: wanted one of {sorted(self._addresses)}")
+    def array(self, name: str) -> Any:
+        """An input or output where the network reads or writes it: of its shape, on the card."""
+        return self._arrays[name]
 
-    def enqueue(self, stream: int) -> None:
-        """Start on a CUDA stream; copies nothing and does not wait. Raises DeviceError."""
+    def enqueue(self, card: Device) -> None:
+        """Start on ``card``'s stream; copies nothing and does not wait. Raises DeviceError."""
+        card.call(self._start)
+
+    def _start(self, stream: int) -> None:
         if not self._context.execute_async_v3(stream):
             raise DeviceError(f"{self.device}: the engine failed ({self._said()})", ON_CPU)
 
     def close(self) -> None:
         """Give the card's memory back."""
-        addresses, self._addresses = self._addresses, {}
-        stream, self._stream = self._stream, 0
         self._context = self._engine = self._runtime = None
-        self._driver.activate()
-        for address in addresses.values():
-            self._driver.release(address)
-        if stream:
-            self._driver.end_stream(stream)
+        self._arrays = {}
+        self._card.tidy()
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from engines.errors import PuppetcamError
-from export import avatars, body, cubins, keypoints_command, people, probe, to_trt
+from export import avatars, bench_torch, body, cubins, keypoints_command, people, probe, to_trt
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -14,6 +14,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="puppetcam-export", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     avatars.add_parser(commands)
+    bench_torch.add_parser(commands)
     body.add_parser(commands)
     cubins.add_parser(commands)
     keypoints_command.add_parser(commands)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import InputError
-from engines.kernels.cuda import CUBINS, OPTIONS, cubin_name, source
+from engines.kernels.cubin import CUBINS, OPTIONS, source, store
+from engines.kernels.nvrtc import Nvrtc
 
 TARGETS = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
 
@@ -18,7 +19,7 @@ def add_parser(commands: Any) -> None:
         "cubins",
         help="the CUDA kernels compiled for every card, without one",
         description="Compile engines/kernels/*.cu with NVRTC (pip install nvidia-cuda-nvrtc). "
-        "Without these files CuPy compiles the kernels at their first start.",
+        "Without these files the kernels are compiled at their first start.",
     )
     parser.add_argument(
         "--target",
@@ -34,24 +35,15 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write one file for each target and remove those of older sources."""
-    from export.nvrtc import Nvrtc
-
     targets = [target.strip() for target in arguments.target.split(",")]
     for target in targets:
         if target not in TARGETS:
             raise InputError(f"target: got {target!r}", f"wanted some of {','.join(TARGETS)}")
     compiler = Nvrtc()
     folder: Path = arguments.output
-    folder.mkdir(parents=True, exist_ok=True)
     for target in targets:
         cubin = compiler.compile(source(), target, OPTIONS)
-        path = folder / cubin_name(target)
-        part = path.with_suffix(".part")
-        part.write_bytes(cubin)
-        part.replace(path)
-        for old in folder.glob(f"{target}-*.cubin"):
-            if old != path:
-                old.unlink()
+        path = store(folder, target, cubin)
         print(f"{path.name}: {len(cubin) // 1024} KB")
     major, minor = compiler.version()
     print(f"{len(targets)} files in {folder}, compiled by NVRTC {major}.{minor}")

@@ -1,8 +1,9 @@
 """Measure the speed of this machine, stage by stage.
 
 Compute: the sample performance goes through the same puppeteer that live sessions use, in one
-process, at the camera's 640x480 and the output's 512x512 RGBA; the first frames are warm-up. Then
-enrolment of a bundled photo, memory, and the start of the server. --browser adds the whole loop:
+process, at the camera's 640x480 and the output's 512x512 RGBA; the first frames are warm-up. On a
+card the device time of a frame and its steps, bandwidth, and sessions side by side. Then enrolment
+of a bundled photo, memory, and the start of the server. --browser adds the whole loop:
 Chromium plays a capture whose frames carry a number, the server copies the number into the avatar
 picture of the same frame, and the page reads it back: true glass-to-glass. Percentiles in ms; the
 last line is JSON.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -30,9 +33,13 @@ import psutil
 from tqdm import tqdm
 
 from engines.device import choose
+from engines.driver import driver
 from engines.errors import InputError, PuppetcamError
+from engines.kernels.cuda import CudaDevice
+from engines.keypoints.carried import open_model
 from engines.types import Frame
 from realtime import interrupt, priority
+from realtime.bench_card import measure_card
 from realtime.card import machine_card
 from realtime.clip import ClipReader
 from realtime.config import add_device
@@ -58,6 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also glass-to-glass through Chromium (default 30 s)",
     )  # fmt: skip
     parser.add_argument("--no-start", action="store_true", help="skip the start of the server")
+    parser.add_argument(
+        "--kernels", action="store_true",
+        help="only what the CUDA kernels do on the card: needs CuPy, but no network's engine",
+    )  # fmt: skip
+    parser.add_argument(
+        "--save", type=Path, metavar="DIR", help="also write what is printed to a file there"
+    )
     add_device(parser)
 
 
@@ -141,39 +155,104 @@ def running_server(
                 server.stdout.close()
 
 
+class Report:
+    """Prints lines and keeps them."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: object = "") -> None:
+        """Print one."""
+        print(line)
+        self.lines.append(str(line))
+
+    def save(self, folder: Path, title: str) -> Path:
+        """Write all to a file that is named after ``title`` and the day; returns it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        day = time.strftime("%Y-%m-%d")
+        words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        path = folder / f"{day}-{words}.md"
+        *text, result = self.lines
+        body = "\n".join(text)
+        path.write_text(
+            f"# {title}, {day}\n\n```text\n{body}\n```\n\n```json\n{result}\n```\n", "utf-8"
+        )
+        return path
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the machine card, the table and, as the last line, JSON."""
-    choice = choose(args.device)
+    report = Report()
     cv2.setNumThreads(1)  # as in the server
     card = machine_card()
-    print(card)
-    print(choice)
+    report.say(card)
+    if args.kernels:
+        where, device = card_name(), "kernels"
+        report.say(f"CUDA kernels on {where}")
+        result = measure_kernels(args, report)
+    else:
+        choice = choose(args.device)
+        where, device = choice.card.name if choice.card else card.processor, choice.device
+        report.say(choice)
+        result = measure_all(args, choice.device, report)
+    report.say(json.dumps({"machine": asdict(card), **result}))
+    if args.save:
+        path = report.save(args.save, f"{where} {device}")
+        print(f"saved to {path}", file=sys.stderr)
+    return 0
+
+
+def card_name() -> str:
+    """The card's; DeviceError where there is none."""
+    return driver().card.name
+
+
+def measure_kernels(args: argparse.Namespace, report: Report) -> dict[str, Any]:
+    """The card alone, without any network."""
+    figures = measure_card(CudaDevice, None, Shelf(args.avatars).load(args.avatar))
+    report.say(f"\n{figures.table()}")
+    return {"card": figures.plain()}
+
+
+def measure_all(args: argparse.Namespace, device: str, report: Report) -> dict[str, Any]:
+    """Everything that the options ask for, on ``device``."""
+    say = report.say
     avatar = Shelf(args.avatars).load(args.avatar)
-    puppeteer = Puppeteer(avatar, (512, 512), "photo", device=choice.device)
     frames = camera_frames(args.input or SAMPLE, 600)
+    begin = time.perf_counter()
+    puppeteer = Puppeteer(avatar, (512, 512), "photo", device=device)
+    puppeteer.process(frames[0])
+    first_s = time.perf_counter() - begin
     stages = measure_compute(frames, puppeteer, args.frames)
     tracked = puppeteer.tracking
     clip_bytes = sum(frame.image.nbytes for frame in frames)  # live, there is one frame
     rss_mb = (psutil.Process().memory_info().rss - clip_bytes) / 2**20
     result: dict[str, Any] = {
-        "machine": asdict(card),
         "backend": puppeteer.backend,
         "priority": priority.granted(),
         "compute_ms": {name: asdict(s) for name, s in stages.items()},
         "tracked": tracked,
+        "first_frame_s": round(first_s, 2),
         "compute_rss_mb": round(rss_mb, 1),
-        "enroll_s": round(measure_enrolment(args.avatar, args.avatars), 2),
     }
-    print(f"\n{'stage, ms':<14}{'p50':>9}{'p95':>9}{'p99':>9}")
+    say(f"\n{'stage, ms':<14}{'p50':>9}{'p95':>9}{'p99':>9}")
     for name, s in stages.items():
-        print(f"{name:<14}{s.p50:9.2f}{s.p95:9.2f}{s.p99:9.2f}")
-    print(f"\nframes a second, compute alone   {1000 / stages['frame'].p50:8.1f}")
-    print(f"memory of the compute process    {rss_mb:8.0f} MB")
-    print(f"enrolment of one photo           {result['enroll_s']:8.1f} s")
+        say(f"{name:<14}{s.p50:9.2f}{s.p95:9.2f}{s.p99:9.2f}")
+    say(f"\nframes a second, compute alone   {1000 / stages['frame'].p50:8.1f}")
+    say(f"first frame after                {first_s:8.1f} s")
+    say(f"memory of the compute process    {rss_mb:8.0f} MB")
+    if device != "cpu":
+        puppeteer.close()
+        engine = partial(open_model, "pose_landmark", device)
+        figures = measure_card(CudaDevice, engine, avatar)
+        say(f"\n{figures.table()}\n")
+        result["card"] = figures.plain()
+    result["enroll_s"] = round(measure_enrolment(args.avatar, args.avatars), 2)
+    say(f"enrolment of one photo           {result['enroll_s']:8.1f} s")
     if not args.no_start or args.browser:
-        with running_server(args.avatars, choice.device) as (url, ready_s, process):
+        with running_server(args.avatars, device) as (url, ready_s, process):
             result["serve_ready_s"] = round(ready_s, 2)
-            print(f"server ready after               {ready_s:8.1f} s")
+            say(f"server ready after               {ready_s:8.1f} s")
             if args.browser:
                 from realtime.bench_browser import measure
 
@@ -181,9 +260,8 @@ def run(args: argparse.Namespace) -> int:
                 result["browser"] = measure(url, args.browser)
                 after = process.memory_info().rss / 2**20
                 result["serve_rss_mb"] = {"before": round(before, 1), "after": round(after, 1)}
-                print(f"server's memory                  {after:8.0f} MB, {before:.0f} before")
+                say(f"server's memory                  {after:8.0f} MB, {before:.0f} before")
                 for key, value in result["browser"].items():
                     if not isinstance(value, (list, dict)):
-                        print(f"{key:<33}{value:>8}")
-    print(json.dumps(result))
-    return 0
+                        say(f"{key:<33}{value:>8}")
+    return result

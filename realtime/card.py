@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
 
 import psutil
 
 from engines.version import version
+
+LIBRARIES = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "numba",
+    "aiortc",
+    "av",
+    "cupy-cuda13x",
+    "cupy-cuda12x",
+    "tensorrt-cu13",
+    "tensorrt-rtx-cu13",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +60,14 @@ def machine_card() -> MachineCard:
         memory_gb=psutil.virtual_memory().total / 2**30,
         system=platform.system(),
         python=platform.python_version(),
-        versions={
-            "puppetcam": version(),
-            **{n: installed(n) for n in ("onnxruntime", "numba", "aiortc", "av")},
-        },
+        versions={"puppetcam": version(), **_installed()},
     )
+
+
+def _installed() -> dict[str, str]:
+    """The versions of those of LIBRARIES that are here."""
+    found = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = installed(name)
+    return found

@@ -1,54 +1,29 @@
-"""The CUDA kernels: their sources, and the device that runs them. CuPy loads with the device."""
+"""The device that runs the CUDA kernels. CuPy loads with it."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import re
+import functools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import DeviceError
+from engines.kernels.cubin import cubin, names
 
-FOLDER = Path(__file__).parent
-CUBINS = FOLDER / "cubins"  # where ``puppetcam-export cubins`` puts what it compiled
-FILES = (
-    "common.cuh",
-    "skin.cu",
-    "fade.cu",
-    "planes.cu",
-    "raster.cu",
-    "paint.cu",
-    "composite.cu",
-    "warp.cu",
-    "look.cu",
-    "video.cu",
-)
-OPTIONS = ("-std=c++17",)
 BLOCK = {1: (128, 1), 2: (32, 4)}  # threads by the dimensions of a launch
-
-
-def source() -> str:
-    """All kernels as one translation unit."""
-    return "".join(f'#line 1 "{name}"\n{(FOLDER / name).read_text("utf-8")}' for name in FILES)
-
-
-def names() -> tuple[str, ...]:
-    """The kernels that ``source`` defines."""
-    return tuple(re.findall(r"__global__ void (\w+)\(", source()))
-
-
-def cubin_name(target: str) -> str:
-    """The file of the present sources compiled for ``target`` (``sm_86``): never a stale one."""
-    return f"{target}-{hashlib.sha256(source().encode()).hexdigest()[:12]}.cubin"
 
 
 class Device(Protocol):
     """Memory and kernels of one session; everything happens in order."""
+
+    def at_work(self) -> contextlib.AbstractContextManager[None]:
+        """Makes this the calling thread's present card, as CUDA's libraries ask for."""
+
+    def address(self, array: Any) -> int:
+        """Where an array begins on the device."""
 
     def array(self, host: NDArray[Any]) -> Any:
         """A copy on the device."""
@@ -62,11 +37,17 @@ class Device(Protocol):
     def download(self, array: Any, host: NDArray[Any]) -> None:
         """Copy an array to ``staging`` memory of the same size; done after ``wait``."""
 
+    def copy(self, source: Any, target: Any) -> None:
+        """Copy an array to another of the same size on the device."""
+
     def launch(self, kernel: str, threads: tuple[int, ...], *arguments: Any) -> None:
         """Run a kernel in at least ``threads`` (x[, y]), not at all in none.
 
         An int or float is 32 bits wide.
         """
+
+    def call(self, start: Callable[[int], None]) -> None:
+        """Let a library start work, given the CUDA stream on which everything here happens."""
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """Everything ``work`` would do on the device, to be done at each call of what is returned.
@@ -79,6 +60,12 @@ class Device(Protocol):
 
     def tidy(self) -> None:
         """Give memory that no array uses back to the card."""
+
+    def free(self) -> int:
+        """Bytes of the card that nobody has taken."""
+
+    def measure(self, work: Callable[[], None], count: int) -> list[float]:
+        """How long the device took for each of ``count`` calls, ms, by events on the stream."""
 
 
 def grid(threads: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -98,76 +85,84 @@ def argument(value: Any) -> Any:
 class CudaDevice:
     """An NVIDIA card through CuPy, on a stream of its own; see ``Device``.
 
-    Loads the kernels: from ``CUBINS`` where they were built ahead, else CuPy compiles them (a
-    second or two, kept in its own cache). Raises DeviceError where CuPy, a driver or a card is
-    missing, or when the card fails or is full.
+    The first one loads the kernels, see ``cubin``. Raises DeviceError where CuPy, a driver or a
+    card is missing, or when the card fails or is full.
     """
 
-    def __init__(self, ordinal: int = 0) -> None:
+    def __init__(self) -> None:
         try:
             import cupy
             import cupyx
         except ImportError as error:
             raise DeviceError(
                 f"device cuda: got no usable CuPy ({error})",
-                "pip install 'cupy-cuda13x[ctk]', or cupy-cuda12x[ctk] for a driver before 580",
+                "pip install -e '.[gpu-rtx]', for data-centre cards '.[gpu]'",
             ) from error
         self._cupy, self._cupyx = cupy, cupyx
         with _in_words(cupy.cuda):
-            self._card = cupy.cuda.Device(ordinal)
-            capability = self._card.compute_capability
+            self._card = cupy.cuda.Device(0)
             with self._card:
                 self._stream = cupy.cuda.Stream(non_blocking=True)
-        with self._at_work():
-            ready = CUBINS / cubin_name(f"sm_{capability}")
-            if ready.is_file():
-                module = cupy.RawModule(path=str(ready))
-            else:
-                module = cupy.RawModule(code=source(), options=OPTIONS)
-            self._kernels = {name: module.get_function(name) for name in names()}
+        with self.at_work():
+            self._kernels = _kernels(cupy)
 
     @contextlib.contextmanager
-    def _at_work(self) -> Iterator[None]:
-        """On this card and stream, whichever thread it is."""
+    def at_work(self) -> Iterator[None]:
+        """See ``Device``; also CuPy's own calls happen on this stream."""
         with _in_words(self._cupy.cuda), self._card, self._stream:
             yield
 
+    def address(self, array: Any) -> int:
+        """See ``Device``."""
+        return int(array.data.ptr)
+
     def array(self, host: NDArray[Any]) -> Any:
         """See ``Device``."""
-        with self._at_work():
+        with self.at_work():
             array = self._cupy.asarray(host)
             self._stream.synchronize()
             return array
 
     def staging(self, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
         """See ``Device``: pinned."""
-        with self._at_work():
+        with self.at_work():
             memory: NDArray[Any] = self._cupyx.zeros_pinned(shape, dtype)
             return memory
 
     def upload(self, host: NDArray[Any], array: Any) -> None:
         """See ``Device``."""
         _same_size(host, array)
-        with self._at_work():
+        with self.at_work():
             array.data.copy_from_host_async(host.ctypes.data, host.nbytes)
 
     def download(self, array: Any, host: NDArray[Any]) -> None:
         """See ``Device``."""
         _same_size(host, array)
-        with self._at_work():
+        with self.at_work():
             array.data.copy_to_host_async(host.ctypes.data, host.nbytes)
+
+    def copy(self, source: Any, target: Any) -> None:
+        """See ``Device``."""
+        _same_size(source, target)
+        with self.at_work():
+            target.data.copy_from_device_async(source.data, source.nbytes)
 
     def launch(self, kernel: str, threads: tuple[int, ...], *arguments: Any) -> None:
         """See ``Device``."""
         if 0 in threads:
             return
         blocks, block = grid(threads)
-        with self._at_work():
+        with self.at_work():
             self._kernels[kernel](blocks, block, tuple(argument(value) for value in arguments))
+
+    def call(self, start: Callable[[int], None]) -> None:
+        """See ``Device``."""
+        with self.at_work():
+            start(int(self._stream.ptr))
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """See ``Device``: a CUDA graph."""
-        with self._at_work():
+        with self.at_work():
             self._stream.begin_capture()
             try:
                 work()
@@ -175,20 +170,46 @@ class CudaDevice:
                 graph = self._stream.end_capture()
 
         def replay() -> None:
-            with self._at_work():
+            with self.at_work():
                 graph.launch()
 
         return replay
 
     def wait(self) -> None:
         """See ``Device``."""
-        with self._at_work():
+        with self.at_work():
             self._stream.synchronize()
 
     def tidy(self) -> None:
         """See ``Device``; CuPy keeps one store of memory for the whole process."""
-        with self._at_work():
+        with self.at_work():
             self._cupy.get_default_memory_pool().free_all_blocks()
+
+    def measure(self, work: Callable[[], None], count: int) -> list[float]:
+        """See ``Device``."""
+        cuda, took = self._cupy.cuda, []
+        with self.at_work():
+            begin, end = cuda.Event(), cuda.Event()
+            for _ in range(count):
+                begin.record()
+                work()
+                end.record()
+                end.synchronize()
+                took.append(float(cuda.get_elapsed_time(begin, end)))
+        return took
+
+    def free(self) -> int:
+        """See ``Device``."""
+        with self.at_work():
+            return int(self._cupy.cuda.runtime.memGetInfo()[0])
+
+
+@functools.cache
+def _kernels(cupy: Any) -> dict[str, Any]:
+    """The kernels by name, for the present card: one copy for all sessions."""
+    path = cubin(f"sm_{cupy.cuda.Device().compute_capability}")
+    module = cupy.RawModule(path=str(path))
+    return {name: module.get_function(name) for name in names()}
 
 
 @contextlib.contextmanager
@@ -201,15 +222,12 @@ def _in_words(cuda: Any) -> Iterator[None]:
             f"device cuda: the card's memory is full ({error})",
             "close what else uses the card, or --device cpu",
         ) from error
-    except (
-        cuda.compiler.CompileException,
-        RuntimeError,  # CuPy's errors of CUDA's runtime and driver, and of libraries it misses
-    ) as error:
+    except RuntimeError as error:  # CuPy's errors of CUDA's runtime and driver, and of libraries
         raise DeviceError(
             f"device cuda: {error}", "nvidia-smi shows driver and card; --device cpu needs none"
         ) from error
 
 
-def _same_size(host: NDArray[Any], array: Any) -> None:
-    if host.nbytes != array.nbytes:
-        raise ValueError(f"copy: got {host.nbytes} bytes on the host, {array.nbytes} on the device")
+def _same_size(one: Any, other: Any) -> None:
+    if one.nbytes != other.nbytes:
+        raise ValueError(f"copy: got {one.nbytes} and {other.nbytes} bytes, wanted as many")

@@ -62,7 +62,30 @@ def test_each_part_of_the_key_counts(cache: EngineCache, shop: Workshop, field: 
     other = replace(KEY, **{field: "other"})
     cache.open(KEY, shop.build, shop.load)
     assert cache.open(other, shop.build, shop.load) == "plan 2"
-    assert cache.open(KEY, shop.build, shop.load) == "plan 1"
+    assert cache.open(other, shop.build, shop.load) == "plan 2"
+
+
+@pytest.mark.parametrize("change", [{"digest": "d2"}, {"library": "tensorrt 11.0"}])
+def test_what_it_replaces_is_removed(
+    cache: EngineCache, shop: Workshop, change: dict[str, str]
+) -> None:
+    cache.open(KEY, shop.build, shop.load)
+    newer = replace(KEY, **change)
+    cache.open(newer, shop.build, shop.load)
+    assert [path.name for path in cache.folder.glob("*.engine")] == [newer.file_name]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"card": "another"}, {"precision": "fp32"}, {"library": "tensorrt-rtx 1.7"}, {"model": "x"}],
+)
+def test_what_others_use_stays(cache: EngineCache, shop: Workshop, change: dict[str, str]) -> None:
+    cache.open(KEY, shop.build, shop.load)
+    foreign = cache.folder / f"{KEY.model}.{KEY.precision}.{KEY.target}.0.engine"
+    foreign.write_bytes(b"whatever")
+    cache.open(replace(KEY, **change), shop.build, shop.load)
+    cache.store(KEY, b"plan")
+    assert len(list(cache.folder.glob("*.engine"))) == 3
 
 
 @pytest.mark.parametrize("kept", [0, 5, 19, 60, -1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,25 +18,22 @@ from engines.base import Engine, TensorSpec
 from engines.driver import Driver
 from engines.engine_cache import EngineCache, EngineKey
 from engines.errors import DeviceError, ModelError, PuppetcamError
+from engines.kernels.cuda import CudaDevice
 from engines.keypoints.carried import find_graph, manifest, open_model
 from engines.ort import OrtEngine
 from engines.standby import StandbyEngine
 from engines.trt import TrtEngine
 from export.keypoints_cases import cases
 from tests.engines.fake_card import PLAN, FakeEngine, FakeLibrary, fake_trt
+from tests.engines.kernels.host import HostDevice
 from tests.engines.keypoints.test_half import BOUNDS, probabilities
 
 FEED = {"x": np.array([[1, 2, 3]], np.float32)}
 
 
 @pytest.fixture
-def library() -> FakeLibrary:
-    return FakeLibrary()
-
-
-@pytest.fixture
-def engine(library: FakeLibrary) -> Iterator[TrtEngine]:
-    with TrtEngine(PLAN, "tensorrt", fake_trt(), Driver(library)) as opened:
+def engine() -> Iterator[TrtEngine]:
+    with TrtEngine(PLAN, "tensorrt", fake_trt(), HostDevice()) as opened:
         yield opened
 
 
@@ -54,50 +52,63 @@ def test_runs_by_name(engine: TrtEngine) -> None:
         engine.run({})
 
 
-def test_tensors_that_stay_on_the_card(engine: TrtEngine, library: FakeLibrary) -> None:
-    gpu = Driver(library)
-    x, y, got = gpu.allocate(12), gpu.allocate(12), np.zeros((1, 3), np.float32)
-    gpu.to_device(x, FEED["x"], 99)
-    library.asked.clear()
-    engine.bind("x", x)
-    engine.bind("y", y)
-    engine.enqueue(99)
-    assert not library.asked  # neither copies nor waits
-    gpu.to_host(got, y, 99)
-    np.testing.assert_array_equal(got, [[2, 3, 4]])
-    with pytest.raises(ValueError, match=r"'z': wanted one of \['x', 'y'\]"):
-        engine.bind("z", x)
-    np.testing.assert_array_equal(engine.run({"x": got})["y"], [[3, 4, 5]])
+def test_tensors_that_stay_on_the_card(engine: TrtEngine) -> None:
+    class Session(HostDevice):
+        """Copies nothing and does not wait."""
+
+        def upload(self, host: Any, array: Any) -> None:
+            raise AssertionError
+
+        def download(self, array: Any, host: Any) -> None:
+            raise AssertionError
+
+        def wait(self) -> None:
+            raise AssertionError
+
+    engine.array("x")[:] = FEED["x"]
+    engine.enqueue(Session())
+    np.testing.assert_array_equal(engine.array("y"), [[2, 3, 4]])
+    np.testing.assert_array_equal(engine.run({"x": engine.array("y")})["y"], [[3, 4, 5]])
 
 
-def test_gives_everything_back(library: FakeLibrary) -> None:
-    engine = TrtEngine(PLAN, "tensorrt", fake_trt(), Driver(library))
-    assert len(library.live) == 3  # x, y and a stream
+def test_gives_everything_back() -> None:
+    class Counted(HostDevice):
+        tidied = 0
+
+        def tidy(self) -> None:
+            self.tidied += 1
+
+    card = Counted()
+    engine = TrtEngine(PLAN, "tensorrt", fake_trt(), card)
+    array = weakref.ref(engine.array("x"))
     engine.close()
     engine.close()
-    assert not library.live
+    assert array() is None
+    assert card.tidied
     with pytest.raises(ValueError, match="closed"):
         engine.run(FEED)
 
 
 def test_a_refused_plan() -> None:
     with pytest.raises(ModelError, match=r"tensorrt: the engine is refused \(bad magic number\)"):
-        TrtEngine(b"junk", "tensorrt", fake_trt(), Driver(FakeLibrary()))
+        TrtEngine(b"junk", "tensorrt", fake_trt(), HostDevice())
 
 
-def test_a_full_card(library: FakeLibrary) -> None:
+def test_a_full_card() -> None:
+    class Full(HostDevice):
+        def array(self, host: Any) -> Any:
+            raise DeviceError("device cuda: the card's memory is full")
+
     crowded = fake_trt(FakeEngine(room=False))
     with pytest.raises(DeviceError, match="memory is full"):
-        TrtEngine(PLAN, "tensorrt", crowded, Driver(library))
-    library.fails["cuMemAlloc_v2"] = 2
+        TrtEngine(PLAN, "tensorrt", crowded, HostDevice())
     with pytest.raises(DeviceError, match="memory is full"):
-        TrtEngine(PLAN, "tensorrt", fake_trt(), Driver(library))
-    assert not library.live
+        TrtEngine(PLAN, "tensorrt", fake_trt(), Full())
 
 
 def test_a_run_that_fails() -> None:
     network = FakeEngine()
-    with TrtEngine(PLAN, "tensorrt", fake_trt(network), Driver(FakeLibrary())) as engine:
+    with TrtEngine(PLAN, "tensorrt", fake_trt(network), HostDevice()) as engine:
         assert network.context is not None
         network.context.works = False
         with pytest.raises(DeviceError, match=r"tensorrt: the engine failed") as caught:
@@ -142,6 +153,7 @@ def test_opens_from_the_cache_or_builds(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     monkeypatch.setattr(trt, "library", lambda device: fake_trt())
     monkeypatch.setattr(trt, "driver", lambda: Driver(FakeLibrary()))
+    monkeypatch.setattr(trt, "CudaDevice", HostDevice)
     monkeypatch.setattr(trt, "build", build)
     for _ in range(2):
         cache = EngineCache(tmp_path)
@@ -240,12 +252,12 @@ def test_on_a_card_it_agrees_with_the_cpu(name: str, device: str, tmp_path: Path
 
 
 @pytest.mark.gpu
-def test_ten_thousand_runs_do_not_grow(device: str, tmp_path: Path) -> None:
+def test_ten_thousand_runs_do_not_grow(device: str, card: CudaDevice, tmp_path: Path) -> None:
     graph = find_graph("pose_landmark", "fp16")
     feed = {"image": np.zeros((1, 256, 256, 3), np.float32)}
     with trt.open_engine(device, graph.path, graph.digest, "fp16", EngineCache(tmp_path)) as engine:
         engine.run(feed)
-        before = driver.driver().free_memory()
+        before = card.free()
         for _ in range(10_000):
             engine.run(feed)
-        assert before - driver.driver().free_memory() <= 2 << 20
+        assert before - card.free() <= 2 << 20  # others may use the card too

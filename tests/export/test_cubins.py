@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from engines.errors import DeviceError, ModelError
-from engines.kernels.cuda import OPTIONS, cubin_name, names
+from engines.kernels.cubin import OPTIONS, cubin_name, names
+from engines.kernels.nvrtc import Nvrtc
 from export.__main__ import main
 from export.cubins import TARGETS
-from export.nvrtc import Nvrtc
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import DeviceError
-from engines.kernels.cuda import argument, grid, names, source
+from engines.kernels.cubin import names, source
+from engines.kernels.cuda import argument, grid
 
 HEADER = Path(__file__).parent / "cuda_on_host.h"
 
@@ -40,8 +43,14 @@ def compiler() -> str | None:
 class HostDevice:
     """``engines.kernels.cuda.Device`` on the CPU: arrays are NumPy's, threads run one by one."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
+    def __init__(self, library: ctypes.CDLL | None = None) -> None:
+        self._library = library  # None: no kernels
+
+    def at_work(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def address(self, array: Any) -> int:
+        return int(array.ctypes.data)
 
     def array(self, host: NDArray[Any]) -> Any:
         array = np.array(host, order="C")
@@ -63,6 +72,9 @@ class HostDevice:
         assert host.nbytes == array.nbytes
         ctypes.memmove(host.ctypes.data, array.ctypes.data, host.nbytes)
 
+    def copy(self, source: Any, target: Any) -> None:
+        target[...] = source
+
     def launch(self, kernel: str, threads: tuple[int, ...], *arguments: Any) -> None:
         if 0 in threads:
             return
@@ -74,6 +86,9 @@ class HostDevice:
         pair = ctypes.c_uint * 2
         getattr(self._library, f"launch_{kernel}")(pair(*blocks), pair(*block), pointers)
 
+    def call(self, start: Callable[[int], None]) -> None:
+        start(99)
+
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         return work
 
@@ -82,6 +97,17 @@ class HostDevice:
 
     def tidy(self) -> None:
         pass
+
+    def free(self) -> int:
+        return 0
+
+    def measure(self, work: Callable[[], None], count: int) -> list[float]:
+        took = []
+        for _ in range(count):
+            begin = time.perf_counter()
+            work()
+            took.append(1e3 * (time.perf_counter() - begin))
+        return took
 
 
 class FailingDevice(HostDevice):

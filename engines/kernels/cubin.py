@@ -1,0 +1,80 @@
+"""The CUDA kernels: their sources, and the machine code that NVRTC makes of them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import tempfile
+from pathlib import Path
+
+from engines.engine_cache import usual_folder
+from engines.errors import DeviceError, ModelError
+from engines.kernels.nvrtc import Nvrtc
+
+log = logging.getLogger(__name__)
+
+FOLDER = Path(__file__).parent
+CUBINS = FOLDER / "cubins"  # where ``puppetcam-export cubins`` puts what it compiled
+FILES = (
+    "common.cuh",
+    "skin.cu",
+    "fade.cu",
+    "planes.cu",
+    "raster.cu",
+    "paint.cu",
+    "composite.cu",
+    "warp.cu",
+    "look.cu",
+    "video.cu",
+)
+OPTIONS = ("-std=c++17",)
+
+
+def source() -> str:
+    """All kernels as one translation unit."""
+    return "".join(f'#line 1 "{name}"\n{(FOLDER / name).read_text("utf-8")}' for name in FILES)
+
+
+def names() -> tuple[str, ...]:
+    """The kernels that ``source`` defines."""
+    return tuple(re.findall(r"__global__ void (\w+)\(", source()))
+
+
+def cubin_name(target: str) -> str:
+    """The file of the present sources compiled for ``target`` (``sm_86``): never a stale one."""
+    return f"{target}-{hashlib.sha256(source().encode()).hexdigest()[:12]}.cubin"
+
+
+def cubin(target: str) -> Path:
+    """The file for ``target``: built ahead, kept by an earlier start, or compiled now (a second or
+    two) and kept for the next.
+
+    Raises DeviceError where there is no NVRTC, or one that does not know the target.
+    """
+    name, kept = cubin_name(target), usual_folder().parent / "kernels"
+    for folder in (CUBINS, kept):
+        if (folder / name).is_file():
+            return folder / name
+    try:
+        code = Nvrtc().compile(source(), target, OPTIONS)
+    except ModelError as error:
+        raise DeviceError(error.message, "pip install --upgrade nvidia-cuda-nvrtc") from error
+    try:
+        return store(kept, target, code)
+    except OSError as error:
+        log.warning("%s cannot be written to (%s): kernels are compiled at each start", kept, error)
+        return store(Path(tempfile.mkdtemp(prefix="puppetcam-")), target, code)
+
+
+def store(folder: Path, target: str, code: bytes) -> Path:
+    """Write a cubin, whole or not at all, in place of those of older sources; returns where."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / cubin_name(target)
+    part = path.with_suffix(".part")
+    part.write_bytes(code)
+    part.replace(path)
+    for old in folder.glob(f"{target}-*.cubin"):
+        if old != path:
+            old.unlink(missing_ok=True)
+    return path

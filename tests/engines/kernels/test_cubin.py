@@ -1,0 +1,62 @@
+"""Where the kernels' machine code comes from: built ahead, kept, or compiled now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engines.errors import DeviceError, ModelError
+from engines.kernels import cubin as module
+from engines.kernels.cubin import cubin, cubin_name, store
+
+
+class FakeCompiler:
+    """Counts what it compiles."""
+
+    compiled = 0
+
+    def compile(self, source: str, target: str, options: tuple[str, ...]) -> bytes:
+        if target == "sm_999":
+            raise ModelError("kernels for sm_999: do not compile")
+        FakeCompiler.compiled += 1
+        return b"code for " + target.encode()
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CUBINS", tmp_path / "ahead")
+    monkeypatch.setattr(module, "usual_folder", lambda: tmp_path / "cache" / "engines")
+    monkeypatch.setattr(module, "Nvrtc", FakeCompiler)
+    FakeCompiler.compiled = 0
+
+
+def test_compiled_once_and_kept(tmp_path: Path) -> None:
+    stale = tmp_path / "cache" / "kernels" / "sm_86-000000000000.cubin"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    assert cubin("sm_86") == tmp_path / "cache" / "kernels" / cubin_name("sm_86")
+    assert cubin("sm_86").read_bytes() == b"code for sm_86"
+    assert FakeCompiler.compiled == 1
+    assert not stale.exists()
+    assert {path.suffix for path in stale.parent.iterdir()} == {".cubin"}
+
+
+def test_what_was_built_ahead_comes_first(tmp_path: Path) -> None:
+    ahead = store(tmp_path / "ahead", "sm_90", b"ahead")
+    assert cubin("sm_90") == ahead
+    assert FakeCompiler.compiled == 0
+
+
+def test_a_cache_that_cannot_be_written_to(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    assert cubin("sm_86").read_bytes() == b"code for sm_86"
+    assert "compiled at each start" in caplog.text
+
+
+def test_a_card_that_the_compiler_does_not_know() -> None:
+    with pytest.raises(DeviceError, match="sm_999: do not compile") as caught:
+        cubin("sm_999")
+    assert "nvidia-cuda-nvrtc" in caught.value.hint
