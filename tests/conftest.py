@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 
 import pytest
 
+from engines.driver import driver
 from engines.errors import DeviceError
 from engines.kernels.cuda import CudaDevice, Device
 from tests.engines.kernels.host import HostDevice, compile_kernels, compiler
@@ -21,9 +23,12 @@ def kernels_on_host(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 @pytest.fixture
 def card() -> CudaDevice:
     try:
-        return CudaDevice()
+        driver()
     except DeviceError as error:
-        pytest.skip(f"no card: {error.message}")
+        pytest.skip(error.message)
+    if importlib.util.find_spec("cupy") is None:
+        pytest.skip("no CuPy: pip install -e '.[gpu-rtx]', for data-centre cards '.[gpu]'")
+    return CudaDevice()  # what fails now is a failure
 
 
 @pytest.fixture(params=["host", pytest.param("card", marks=pytest.mark.gpu)])

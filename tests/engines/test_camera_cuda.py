@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
+from engines import trt
 from engines.base import TensorSpec
 from engines.camera_cuda import CudaCamera, CudaEye
-from engines.kernels.cuda import Device
+from engines.engine_cache import EngineCache
+from engines.errors import DeviceError
+from engines.kernels.cuda import CudaDevice, Device
 from engines.keypoints.carried import find_graph
 from engines.keypoints.region import Region
 from engines.ort import OrtEngine
@@ -120,6 +124,33 @@ def test_what_the_network_sees_never_leaves_the_device(
                 for name, values in wanted.items():
                     scale = max(1.0, float(np.abs(values).max()))
                     np.testing.assert_allclose(got[name] / scale, values / scale, atol=2e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", trt.EXTRAS)
+def test_on_a_card_it_is_what_the_engine_says_of_the_crop(
+    card: CudaDevice, name: str, tmp_path: Path
+) -> None:
+    graph = find_graph("pose_landmark", "fp16")
+    try:
+        trt.library(name)
+        engine = trt.open_engine(name, graph.path, graph.digest, "fp16", EngineCache(tmp_path))
+    except DeviceError as error:
+        pytest.skip(f"{error.message}: {error.hint}")
+    decoded, rgb = planes(scene(120, 160, 3))
+    camera, region = CudaCamera(card, (160, 120)), Region(80, 60, 100, 0.3)
+    with engine:
+        eye = CudaEye(card, camera, engine, 1 / 255, 0.0, True)
+        camera.put(*decoded)
+        camera.upload()
+        crop: U8 = np.empty((256, 256, 3), np.uint8)
+        region.crop(rgb, crop, cv2.BORDER_REPLICATE)
+        feed = crop[None] * np.float32(1 / 255)
+        wanted = {output: a.copy() for output, a in engine.run({"image": feed}).items()}
+        for _ in range(3):  # the first is not recorded, the others are
+            for output, values in eye.look(region).items():
+                scale = max(1.0, float(np.abs(wanted[output]).max()))
+                assert np.abs(values - wanted[output]).max() / scale < 0.02, output
 
 
 def test_a_camera_of_odd_size_is_refused(host_card: FailingDevice) -> None:

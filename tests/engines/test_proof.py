@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines import proof
+from engines import ort, proof, trt
 from engines.base import Arrays, TensorSpec
+from engines.device import ON_CARD
+from engines.driver import driver
 from engines.errors import DeviceError, ModelError
-from engines.kernels.cuda import Device
+from engines.kernels.cuda import CudaDevice, Device
 from engines.ort import OrtEngine
 from engines.proof import NETWORK, SIDE, prove, prove_kernels, prove_network
 from export import probe
@@ -53,6 +55,23 @@ def test_a_device_that_computes(device: Device) -> None:
 def test_networks_that_compute_wrongly(value: float) -> None:
     with pytest.raises(DeviceError, match="cuda: networks compute wrongly"):
         prove_network(Constant(value))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ON_CARD)
+def test_a_card_that_computes(card: CudaDevice, name: str) -> None:
+    prove_kernels(card)
+    try:
+        if name in trt.EXTRAS:
+            library = trt.library(name)
+            known = trt.targets(library)
+            if known and driver().card.target not in known:
+                pytest.skip(f"{name} does not know {driver().card.target}")
+        elif ort.PROVIDERS[name] not in ort.available_providers():
+            pytest.skip(f"this onnxruntime has no {ort.PROVIDERS[name]}: {ort.INSTALL}")
+    except DeviceError as error:
+        pytest.skip(f"{error.message}: {error.hint}")
+    prove(name)  # installed: what fails now is a failure
 
 
 def test_kernels_that_do_nothing(kernels_on_host: ctypes.CDLL) -> None:

@@ -29,7 +29,7 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> Scripted:
 
 
 @pytest.fixture
-def card(kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> FailingDevice:
+def fake(kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> FailingDevice:
     """The card that every puppeteer draws on."""
     device = FailingDevice(kernels_on_host)
     monkeypatch.setattr(module, "CudaDevice", lambda: device)
@@ -62,7 +62,7 @@ def assert_same(a: U8, b: U8) -> None:
     ids=str,
 )
 def test_the_live_picture_is_the_cpus(
-    tracker: Scripted, card: FailingDevice, options: dict[str, Any]
+    tracker: Scripted, fake: FailingDevice, options: dict[str, Any]
 ) -> None:
     cpu, on_card = both(**options)
     assert_same(on_card.still(), cpu.still())
@@ -74,7 +74,22 @@ def test_the_live_picture_is_the_cpus(
     assert list(on_card.times.stats()) == ["keypoints", "solve", "render"]
 
 
-def test_changes_reach_the_card_between_two_frames(tracker: Scripted, card: FailingDevice) -> None:
+@pytest.mark.gpu
+def test_on_a_card_the_live_picture_is_the_cpus(
+    tracker: Scripted, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("card")  # the real one, or a reason to skip
+    cpu, on_card = both(background="photo", size=(512, 512))
+    for i in range(20):
+        wave(tracker, i % 5)
+        assert_same(shown(on_card, CAMERA, i), shown(cpu, CAMERA, i))
+    on_card.prepare_avatar(bundled("tom"))()
+    cpu.prepare_avatar(bundled("tom"))()
+    assert_same(on_card.still(), cpu.still())
+    assert (on_card.backend, on_card.troubles()) == (CARD, [])
+
+
+def test_changes_reach_the_card_between_two_frames(tracker: Scripted, fake: FailingDevice) -> None:
     cpu, on_card = both()
     for i, background in enumerate(("none", "#600000", "photo")):
         cpu.prepare_background(background)()
@@ -82,11 +97,11 @@ def test_changes_reach_the_card_between_two_frames(tracker: Scripted, card: Fail
         assert_same(shown(on_card, CAMERA, i), shown(cpu, CAMERA, i))
     with pytest.raises(InputError):
         on_card.prepare_background("beach")
-    calls = card.calls
+    calls = fake.calls
     swap = on_card.prepare_avatar(bundled("tom"))
-    assert card.calls == calls  # built beside the frames: the card is not touched
+    assert fake.calls == calls  # built beside the frames: the card is not touched
     swap()
-    assert card.calls > calls
+    assert fake.calls > calls
     cpu.prepare_avatar(bundled("tom"))()
     assert_same(on_card.still(), cpu.still())
     assert on_card.backend == CARD
@@ -95,12 +110,12 @@ def test_changes_reach_the_card_between_two_frames(tracker: Scripted, card: Fail
 
 @pytest.mark.parametrize("launch", [1, 4, 9])
 def test_a_card_that_fails_in_mid_stream_stops_nothing(
-    tracker: Scripted, card: FailingDevice, launch: int
+    tracker: Scripted, fake: FailingDevice, launch: int
 ) -> None:
     cpu, on_card = both()
     for i in range(4):
         if i == 1:
-            card.fails_at = launch
+            fake.fails_at = launch
         wave(tracker, i)
         assert_same(shown(on_card, CAMERA, i), shown(cpu, CAMERA, i))
     assert on_card.backend == CPU
@@ -109,15 +124,15 @@ def test_a_card_that_fails_in_mid_stream_stops_nothing(
     assert "memory is full" in trouble.message
     assert trouble.hint == "close games"
     assert on_card.troubles() == []  # told once
-    card.fails_at = 0
+    fake.fails_at = 0
     on_card.prepare_avatar(bundled("tom"))()  # another avatar tries again
     assert on_card.backend == CARD
     on_card.close()
 
 
-def test_a_card_that_fails_at_a_change(tracker: Scripted, card: FailingDevice) -> None:
+def test_a_card_that_fails_at_a_change(tracker: Scripted, fake: FailingDevice) -> None:
     cpu, on_card = both()
-    card.fails_at = 1
+    fake.fails_at = 1
     cpu.prepare_background("none")()
     on_card.prepare_background("none")()
     assert on_card.backend == CPU
@@ -129,10 +144,10 @@ def test_a_card_that_fails_at_a_change(tracker: Scripted, card: FailingDevice) -
 
 
 def test_an_error_of_ours_freezes_nothing(
-    tracker: Scripted, card: FailingDevice, caplog: pytest.LogCaptureFixture
+    tracker: Scripted, fake: FailingDevice, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, on_card = both()
-    card.error, card.fails_at = TypeError("a bug"), 1
+    fake.error, fake.fails_at = TypeError("a bug"), 1
     on_card.process(frame_of(CAMERA, 0))
     assert "a bug" in caplog.text
     assert "an error of ours" in on_card.troubles()[0].message
@@ -152,9 +167,9 @@ def test_a_card_that_is_gone_at_the_start(
         Puppeteer(bundled(), SIZE, device="tensorrt")
 
 
-def test_figures_belong_to_one_device(tracker: Scripted, card: FailingDevice) -> None:
+def test_figures_belong_to_one_device(tracker: Scripted, fake: FailingDevice) -> None:
     """Where it is not live, nothing takes the card's place."""
     strict = Puppeteer(bundled(), SIZE, device="cuda")
-    card.fails_at = 3
+    fake.fails_at = 3
     with pytest.raises(DeviceError):
         strict.process(frame_of(CAMERA, 0))

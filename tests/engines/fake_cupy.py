@@ -1,0 +1,178 @@
+"""As much of CuPy as ``engines.kernels.cuda`` uses, on the CPU: streams that record, and kernels
+that g++ compiled. Its names and signatures are CuPy 14's."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.engines.kernels.host import HostDevice
+
+Work = Callable[[], None]
+
+
+class Module(SimpleNamespace):
+    """Hashable, as modules are."""
+
+    __hash__ = object.__hash__
+
+
+class CudaError(RuntimeError):
+    """What the runtime raises."""
+
+
+class OutOfMemoryError(MemoryError):
+    """What an allocation raises."""
+
+
+class Card:
+    """What the fake's parts share. free: bytes; fails: the next work on a stream raises it."""
+
+    def __init__(self) -> None:
+        self.free = 1 << 30
+        self.fails: Exception | None = None
+        self.streams: list[Stream] = []  # present ones, innermost last
+        self.tidied = 0
+
+    def do(self, work: Work) -> None:
+        """On the present stream: now, or when what it records is launched."""
+        if self.fails is not None:
+            raise self.fails
+        recording = self.streams[-1].recording
+        if recording is None:
+            work()
+        else:
+            recording.append(work)
+
+
+class Stream:
+    """A stream; everything on it happens at once, unless it records."""
+
+    def __init__(self, card: Card, non_blocking: bool) -> None:
+        assert non_blocking  # else it waits for the default stream
+        self._card, self.ptr = card, id(self)
+        self.recording: list[Work] | None = None
+
+    def __enter__(self) -> Self:
+        self._card.streams.append(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._card.streams.pop()
+
+    def synchronize(self) -> None:
+        if self.recording is not None:
+            raise CudaError("cudaErrorStreamCaptureUnsupported")
+
+    def begin_capture(self, mode: int | None = None) -> None:
+        self.recording = []
+
+    def end_capture(self) -> Any:
+        works, self.recording = self.recording or [], None
+
+        def launch() -> None:
+            for work in works:
+                self._card.do(work)
+
+        return SimpleNamespace(launch=launch)
+
+
+class Pointer:
+    """A place on the card."""
+
+    def __init__(self, card: Card, ptr: int) -> None:
+        self._card, self.ptr = card, ptr
+
+    def copy_from_host_async(self, mem: int, size: int) -> None:
+        self._card.do(lambda: ctypes.memmove(self.ptr, mem, size) and None)
+
+    def copy_to_host_async(self, mem: int, size: int) -> None:
+        self._card.do(lambda: ctypes.memmove(mem, self.ptr, size) and None)
+
+    def copy_from_device_async(self, src: Pointer, size: int) -> None:
+        self._card.do(lambda: ctypes.memmove(self.ptr, src.ptr, size) and None)
+
+
+class Array:
+    """An array on the card. host: its memory, for kernels."""
+
+    def __init__(self, card: Card, host: NDArray[Any]) -> None:
+        self._card, self.host = card, host
+        self.shape, self.dtype, self.nbytes = host.shape, host.dtype, host.nbytes
+        self.data = Pointer(card, host.ctypes.data)
+
+    def __getitem__(self, index: Any) -> Array:
+        return Array(self._card, self.host[index])
+
+    def view(self, dtype: Any) -> Array:
+        return Array(self._card, self.host.view(dtype))
+
+    def reshape(self, *shape: Any) -> Array:
+        return Array(self._card, self.host.reshape(*shape))
+
+
+class Event:
+    """A time on a stream."""
+
+    def record(self) -> None:
+        self.ms = 1e3 * time.perf_counter()
+
+    def synchronize(self) -> None: ...
+
+
+def fake_cupy(kernels: ctypes.CDLL) -> tuple[Any, Any, Card]:
+    """The modules cupy and cupyx, and their card."""
+    card, host = Card(), HostDevice(kernels)
+
+    class Device:
+        def __init__(self, ordinal: int = 0) -> None:
+            self.compute_capability = "86"
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *exc: object) -> None: ...
+
+    def asarray(array: NDArray[Any]) -> Array:
+        if array.nbytes > card.free:
+            raise OutOfMemoryError(f"Out of memory allocating {array.nbytes:,} bytes")
+        if card.streams[-1].recording is not None:
+            raise CudaError("cudaErrorStreamCaptureUnsupported")
+        return Array(card, host.array(array))
+
+    def get_function(name: str) -> Any:
+        def run(
+            blocks: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...]
+        ) -> None:
+            threads = tuple(b * t for b, t in zip(blocks, block, strict=True))
+            given = [a.host if isinstance(a, Array) else a for a in arguments]
+            # The launch of the host takes the dimensions that the kernel was written for.
+            card.do(lambda: host.launch(name, threads if block[1] > 1 else threads[:1], *given))
+
+        return run
+
+    def raw_module(path: str) -> Any:
+        return SimpleNamespace(get_function=get_function)
+
+    def free_all_blocks() -> None:
+        card.tidied += 1
+
+    cuda = SimpleNamespace(
+        Device=Device,
+        Event=Event,
+        Stream=lambda non_blocking: Stream(card, non_blocking),
+        get_elapsed_time=lambda begin, end: end.ms - begin.ms,
+        memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+        runtime=SimpleNamespace(memGetInfo=lambda: (card.free, 2 << 30)),
+    )
+    pool = SimpleNamespace(free_all_blocks=free_all_blocks)
+    cupy = Module(
+        cuda=cuda, asarray=asarray, RawModule=raw_module, get_default_memory_pool=lambda: pool
+    )
+    return cupy, SimpleNamespace(zeros_pinned=np.zeros), card

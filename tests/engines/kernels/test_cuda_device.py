@@ -1,0 +1,89 @@
+"""CudaDevice's own lines, over a CuPy that is none: order, recordings, errors in words."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.errors import DeviceError
+from engines.kernels import cuda
+from engines.kernels.cuda import CudaDevice
+from engines.proof import prove_kernels
+from engines.render import Renderer
+from tests.engines.fake_cupy import Card, CudaError, fake_cupy
+from tests.engines.figures import with_hand
+from tests.engines.test_render_cuda import WANTED_DB, poses, psnr, twins
+
+
+@pytest.fixture
+def card(kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> Card:
+    cupy, cupyx, card = fake_cupy(kernels_on_host)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setitem(sys.modules, "cupyx", cupyx)
+    monkeypatch.setattr(cuda, "cubin", lambda target: Path(f"{target}.cubin"))
+    return card
+
+
+def test_a_kernel_runs(card: Card) -> None:
+    device = CudaDevice()
+    prove_kernels(device)
+    assert not card.streams
+    assert device.free() == card.free
+    device.tidy()
+    assert card.tidied == 1
+
+
+def test_the_recorded_frame_is_the_cpus(card: Card) -> None:
+    figure, _ = with_hand((0, 0))
+    renderer, backdrop, on_card = twins(figure, CudaDevice(), "photo")
+    assert isinstance(renderer, Renderer)
+    for pose in poses(figure):
+        want = backdrop.under(renderer.render(pose))
+        assert psnr(on_card.render(pose), want) >= WANTED_DB
+
+
+def test_what_is_recorded_happens_at_each_replay_only(card: Card) -> None:
+    device = CudaDevice()
+    host, array = device.staging((3,), np.float32), device.array(np.zeros(3, np.float32))
+    back = device.staging((3,), np.float32)
+    streams: list[int] = []
+
+    def work() -> None:
+        device.upload(host, array)
+        device.call(streams.append)
+        device.download(array, back)
+
+    replay = device.record(work)
+    for value in (5, 6):
+        host[:] = value
+        assert (back != value).all()
+        replay()
+        device.wait()
+        assert (back == value).all()
+    assert len(streams) == 1
+    assert device.address(array) == array.data.ptr
+    copy = device.array(np.zeros(3, np.float32))
+    device.copy(array, copy)
+    assert copy.host.tolist() == [6, 6, 6]
+    assert len(device.measure(replay, 3)) == 3
+    with pytest.raises(ValueError, match="got 12 and 8 bytes"):
+        device.upload(host, device.array(np.zeros(2, np.float32)))
+
+
+def test_errors_are_ours(card: Card) -> None:
+    device = CudaDevice()
+    array, host = device.array(np.zeros(3, np.float32)), device.staging((3,), np.float32)
+    card.fails = CudaError("cudaErrorIllegalAddress: an illegal memory access")
+    with pytest.raises(DeviceError, match="an illegal memory access"):
+        device.upload(host, array)
+    with pytest.raises(DeviceError, match="an illegal memory access"):
+        device.record(lambda: device.launch("straighten", (2,), 2, array, array))
+    card.free = 8
+    with pytest.raises(DeviceError, match="the card's memory is full") as caught:
+        device.array(np.zeros(3, np.float32))
+    assert "--device cpu" in caught.value.hint
+    assert not card.streams
