@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.base import TensorSpec
 from engines.kernels.cuda import Device
 from engines.keypoints.region import Region
-from engines.trt import TrtEngine
 from engines.types import U8
+
+
+class OnCard(Protocol):
+    """A network on a device: a TrtEngine or an OrtOnCard. recordable: see ``Device.call``."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    recordable: bool
+
+    def array(self, name: str) -> Any: ...
+    def enqueue(self, card: Device) -> None: ...
 
 
 class CudaCamera:
@@ -56,7 +67,7 @@ class CudaEye:
         self,
         device: Device,
         camera: CudaCamera,
-        engine: TrtEngine,
+        engine: OnCard,
         gain: float,
         bias: float,
         replicate: bool,
@@ -71,7 +82,7 @@ class CudaEye:
             spec.name: device.staging(spec.shape, np.dtype(spec.dtype).type)
             for spec in engine.outputs
         }
-        self._replay: Any = None
+        self._replay = None if engine.recordable else self.frame
 
     def place(self, region: Region) -> None:
         """Where the next ``frame`` looks."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import Arrays, TensorSpec, check_feeds
 from engines.driver import ON_CPU
 from engines.errors import DeviceError, ModelError
+from engines.kernels.cuda import Device
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 INSTALL = "pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
@@ -36,12 +39,18 @@ class OrtEngine:
     """An ONNX file on ONNX Runtime.
 
     device: "cpu" or "cuda". threads: compute threads of this session; one is best when several
-    sessions or a browser share the machine.
+    sessions or a browser share the machine. settings: the execution provider's own.
     Raises ModelError for a file that is missing or no valid network, DeviceError for a device
     that this installation or machine does not have (never another device instead).
     """
 
-    def __init__(self, path: Path, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        device: str = "cpu",
+        threads: int = 1,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         import onnxruntime as ort
 
         if device not in PROVIDERS:
@@ -67,7 +76,11 @@ class OrtEngine:
         # Spinning threads made 92 ms spikes when cores were shared.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = ort.InferenceSession(str(path), options, providers=[provider])
+            session = ort.InferenceSession(
+                str(path),
+                options,
+                providers=[(provider, dict(settings))] if settings else [provider],
+            )
         except Exception as error:  # ONNX Runtime's own types have no common base
             raise ModelError(
                 f"model file {path}: got no valid network ({error})",
@@ -94,9 +107,12 @@ class OrtEngine:
         try:
             values = self._session.run(self._names, feeds)
         except Exception as error:  # ONNX Runtime's own types have no common base
-            hint = "puppetcam doctor looks at the models" if self.device == "cpu" else ON_CPU
-            raise DeviceError(f"{self.device}: the engine failed ({error})", hint) from error
+            raise self._failed(error) from error
         return dict(zip(self._names, values, strict=True))
+
+    def _failed(self, error: Exception) -> DeviceError:
+        hint = "puppetcam doctor looks at the models" if self.device == "cpu" else ON_CPU
+        return DeviceError(f"{self.device}: the engine failed ({error})", hint)
 
     def close(self) -> None:
         """Give the session's memory back."""
@@ -107,6 +123,61 @@ class OrtEngine:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+class OrtOnCard(OrtEngine):
+    """An OrtEngine that also reads and writes arrays of ``card``, on its stream.
+
+    As with ``TrtEngine`` others write to the ``array`` of an input, ``enqueue``, and read the
+    ``array`` of an output. device: "cpu" where the card's memory is the machine's own.
+    """
+
+    recordable = False  # ONNX Runtime allocates while it runs
+
+    def __init__(self, path: Path, card: Device, device: str = "cuda") -> None:
+        import onnxruntime as ort
+
+        streams: list[int] = []
+        card.call(streams.append)
+        self._stream = streams[0]
+        on_stream = {"user_compute_stream": str(self._stream)} if device == "cuda" else None
+        super().__init__(path, device, settings=on_stream)
+        self._binding = self._session.io_binding()
+        self._arrays = {}
+        for specs, bind in (
+            (self.inputs, self._binding.bind_input),
+            (self.outputs, self._binding.bind_output),
+        ):
+            for spec in specs:
+                array = card.array(np.zeros(spec.shape, spec.dtype))
+                place = (np.dtype(spec.dtype).type, spec.shape, card.address(array))
+                bind(spec.name, device, 0, *place)
+                self._arrays[spec.name] = array
+        self._unwaited = ort.RunOptions()
+        self._unwaited.add_run_config_entry("disable_synchronize_execution_providers", "1")
+
+    def array(self, name: str) -> Any:
+        """An input or output where the network reads or writes it: of its shape, on the card."""
+        return self._arrays[name]
+
+    def enqueue(self, card: Device) -> None:
+        """Start on ``card``'s stream, the one it was made with. Raises DeviceError."""
+        card.call(self._start, self.recordable)
+
+    def _start(self, stream: int) -> None:
+        if stream != self._stream:
+            raise ValueError(
+                "engine: got another stream, wanted that of the device it was made for"
+            )
+        try:
+            self._session.run_with_iobinding(self._binding, self._unwaited)
+        except Exception as error:  # ONNX Runtime's own types have no common base
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """See ``OrtEngine``."""
+        super().close()
+        self._binding, self._arrays = None, {}
 
 
 def _spec(value: Any) -> TensorSpec:

@@ -150,6 +150,8 @@ class TrtEngine:
     Raises ModelError for a plan that this library and card refuse, DeviceError for a full card.
     """
 
+    recordable = True
+
     def __init__(self, plan: bytes, device: str, trt: Any, card: Device) -> None:
         self.device = device
         self._card = card

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from statistics import median
 from typing import Any
 
@@ -19,12 +21,14 @@ EMPTY = np.uint64(2**64 - 1)  # a raster's pixel without a triangle
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that a device does. moved: bytes; arguments: a kernel's, arrays and numbers."""
+    """One thing that a device does. moved: bytes; arguments: a kernel's, arrays and numbers;
+    recordable: see ``Device.call``."""
 
     name: str
     run: Callable[[], None]
     moved: int
     arguments: tuple[Any, ...] = ()
+    recordable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,10 @@ class Listed:
             Step(kernel, lambda: self._device.launch(kernel, threads, *arguments), moved, arguments)
         )
 
-    def call(self, start: Callable[[int], None]) -> None:
+    def call(self, start: Callable[[int], None], recordable: bool = True) -> None:
         """See ``Device``."""
-        self._add(CALL, lambda: self._device.call(start), 0)
+        run = partial(self._device.call, start, recordable)
+        self.steps.append(Step(CALL, run, 0, recordable=recordable))
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """See ``Device``: lists it."""
@@ -112,15 +117,29 @@ def time_us(device: Device, steps: Sequence[Step], repeats: int, count: int) -> 
 
     They are recorded ``repeats`` times in one piece: to start work outlasts a small kernel.
     """
-
-    def several() -> None:
-        for _ in range(repeats):
-            for step in steps:
-                step.run()
-
-    several()  # loads what the device loads late
+    for step in steps:
+        step.run()  # loads what the device loads late
     device.wait()
-    return 1e3 * median(device.measure(device.record(several), count)) / repeats
+    return 1e3 * median(device.measure(recorded(device, [*steps] * repeats), count)) / repeats
+
+
+def recorded(device: Device, steps: Sequence[Step]) -> Callable[[], None]:
+    """Does the steps, all at one go but for those that cannot be recorded."""
+    parts = []
+    for recordable, group in groupby(steps, key=lambda step: step.recordable):
+        part = partial(_run, list(group))
+        parts.append(device.record(part) if recordable else part)
+
+    def replay() -> None:
+        for part in parts:
+            part()
+
+    return replay
+
+
+def _run(steps: Sequence[Step]) -> None:
+    for step in steps:
+        step.run()
 
 
 def shares(names: Sequence[str], ends: Sequence[float], moved: Sequence[int]) -> list[Timed]:

@@ -32,11 +32,15 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
+from engines.camera_cuda import OnCard
 from engines.device import choose
 from engines.driver import driver
+from engines.engine_cache import EngineCache
 from engines.errors import InputError, PuppetcamError
-from engines.kernels.cuda import CudaDevice
-from engines.keypoints.carried import open_model
+from engines.kernels.cuda import CudaDevice, Device
+from engines.keypoints.carried import find_graph
+from engines.ort import OrtOnCard
+from engines.trt import open_engine
 from engines.types import Frame
 from realtime import interrupt, priority
 from realtime.bench_card import measure_card
@@ -214,6 +218,14 @@ def measure_kernels(args: argparse.Namespace, report: Report) -> dict[str, Any]:
     return {"card": figures.plain()}
 
 
+def landmark_network(device: str, card: Device) -> OnCard:
+    """The landmark network for ``card``."""
+    if device == "cuda":
+        return OrtOnCard(find_graph("pose_landmark").path, card)
+    graph = find_graph("pose_landmark", "fp16")
+    return open_engine(device, graph.path, graph.digest, "fp16", EngineCache())
+
+
 def measure_all(args: argparse.Namespace, device: str, report: Report) -> dict[str, Any]:
     """Everything that the options ask for, on ``device``."""
     say = report.say
@@ -243,8 +255,7 @@ def measure_all(args: argparse.Namespace, device: str, report: Report) -> dict[s
     say(f"memory of the compute process    {rss_mb:8.0f} MB")
     if device != "cpu":
         puppeteer.close()
-        engine = partial(open_model, "pose_landmark", device)
-        figures = measure_card(CudaDevice, engine, avatar)
+        figures = measure_card(CudaDevice, partial(landmark_network, device), avatar)
         say(f"\n{figures.table()}\n")
         result["card"] = figures.plain()
     result["enroll_s"] = round(measure_enrolment(args.avatar, args.avatars), 2)

@@ -16,17 +16,25 @@ from typing import Any
 import numpy as np
 
 from engines.backdrop import Backdrop
-from engines.base import Engine
-from engines.camera_cuda import CudaCamera, CudaEye
+from engines.camera_cuda import CudaCamera, CudaEye, OnCard
 from engines.kernels.cuda import Device
 from engines.keypoints.region import Region
 from engines.render import Renderer
 from engines.render_cuda import CudaRenderer
 from engines.scene import Scene
-from engines.trt import TrtEngine
 from engines.types import Avatar
 from engines.video_cuda import CudaVideo
-from realtime.bandwidth import CALL, Drawn, Listed, Step, Timed, must_move, step_times, time_us
+from realtime.bandwidth import (
+    CALL,
+    Drawn,
+    Listed,
+    Step,
+    Timed,
+    must_move,
+    recorded,
+    step_times,
+    time_us,
+)
 from realtime.stats import percentile
 
 CAMERA, SIZE = (640, 480), (512, 512)
@@ -41,7 +49,7 @@ ROUNDS = 100
 class Session:
     """One performer's frame on a card. engine: the landmark network's, None: no network."""
 
-    def __init__(self, device: Device, avatar: Avatar, engine: Engine | None) -> None:
+    def __init__(self, device: Device, avatar: Avatar, engine: OnCard | None) -> None:
         self.device = device
         self.listed = listed = Listed(device)
         renderer = Renderer(avatar, SIZE)
@@ -49,21 +57,17 @@ class Session:
         backdrop = Backdrop(avatar, SIZE, renderer.view, "photo")
         self._camera = CudaCamera(listed, CAMERA)
         self._eye = None
-        if isinstance(engine, TrtEngine):  # the others take host arrays only
+        if engine is not None:
             self._eye = CudaEye(listed, self._camera, engine, 1 / 255, 0.0, True)
             self._eye.place(REGION)
         self._drawing = CudaRenderer(listed, renderer, self.scene, backdrop)
         self._drawing.place(avatar.reference)
         self._video = CudaVideo(listed, self._drawing.rgba)
         self.steps = self._steps()
-        self.run()  # loads what the device loads late
-        device.wait()
-        self.replay = device.record(self.run)
-
-    def run(self) -> None:
-        """Every step of the frame."""
         for step in self.steps:
-            step.run()
+            step.run()  # loads what the device loads late
+        device.wait()
+        self.replay = recorded(device, self.steps)
 
     def _steps(self) -> list[Step]:
         self.listed.steps.clear()
@@ -137,7 +141,7 @@ class CardFigures:
 
 def measure_card(
     open_device: Callable[[], Device],
-    open_engine: Callable[[], Engine] | None,
+    open_engine: Callable[[Device], OnCard] | None,
     avatar: Avatar,
     sessions: Sequence[int] = SESSIONS,
     large: int = LARGE,
@@ -149,7 +153,7 @@ def measure_card(
     before = device.free()
 
     def session(device: Device) -> Session:
-        return Session(device, avatar, open_engine() if open_engine else None)
+        return Session(device, avatar, open_engine(device) if open_engine else None)
 
     one = session(device)
     taken = (before - device.free()) / 1e6

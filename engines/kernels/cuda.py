@@ -46,8 +46,11 @@ class Device(Protocol):
         An int or float is 32 bits wide.
         """
 
-    def call(self, start: Callable[[int], None]) -> None:
-        """Let a library start work, given the CUDA stream on which everything here happens."""
+    def call(self, start: Callable[[int], None], recordable: bool = True) -> None:
+        """Let a library start work, given the CUDA stream on which everything here happens.
+
+        recordable: whether ``record`` may hold it.
+        """
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """Everything ``work`` would do on the device, to be done at each call of what is returned.
@@ -155,7 +158,7 @@ class CudaDevice:
         with self.at_work():
             self._kernels[kernel](blocks, block, tuple(argument(value) for value in arguments))
 
-    def call(self, start: Callable[[int], None]) -> None:
+    def call(self, start: Callable[[int], None], recordable: bool = True) -> None:
         """See ``Device``."""
         with self.at_work():
             start(int(self._stream.ptr))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,13 +21,14 @@ from engines.errors import DeviceError
 from engines.kernels.cuda import CudaDevice, Device
 from engines.keypoints.carried import find_graph
 from engines.keypoints.region import Region
-from engines.ort import OrtEngine
+from engines.ort import OrtEngine, OrtOnCard
+from engines.proof import NETWORK, prove_network
 from engines.trt import TrtEngine
 from engines.types import U8
 from engines.video_cuda import CudaVideo
 from realtime.track import to_video
 from tests.engines.fake_card import PLAN, FakeLogger, fake_trt
-from tests.engines.kernels.host import FailingDevice
+from tests.engines.kernels.host import FailingDevice, HostDevice
 from tests.engines.kernels.test_cuda_video import scene
 
 
@@ -98,17 +100,22 @@ def open_on(card: Device, network: OrtEngine) -> TrtEngine:
     return TrtEngine(PLAN, "tensorrt", library, card)
 
 
+@pytest.mark.parametrize("by", ["tensorrt", "onnxruntime"])
 @pytest.mark.parametrize(
     ("model", "gain", "bias", "replicate"),
     [("pose_landmark", 1 / 255, 0.0, True), ("pose_detection", 2 / 255, -1.0, False)],
 )
 def test_what_the_network_sees_never_leaves_the_device(
-    host_card: FailingDevice, model: str, gain: float, bias: float, replicate: bool
+    host_card: FailingDevice, model: str, gain: float, bias: float, replicate: bool, by: str
 ) -> None:
     decoded, rgb = planes(scene(120, 160, 3))
-    with OrtEngine(find_graph(model).path) as network:
+    path = find_graph(model).path
+    with OrtEngine(path) as network:
         camera = CudaCamera(host_card, (160, 120))
-        with open_on(host_card, network) as engine:
+        on_card = (
+            open_on(host_card, network) if by == "tensorrt" else OrtOnCard(path, host_card, "cpu")
+        )
+        with on_card as engine:
             eye = CudaEye(host_card, camera, engine, gain, bias, replicate)
             side = network.inputs[0].shape[1]
             camera.put(*decoded)
@@ -151,6 +158,20 @@ def test_on_a_card_it_is_what_the_engine_says_of_the_crop(
             for output, values in eye.look(region).items():
                 scale = max(1.0, float(np.abs(wanted[output]).max()))
                 assert np.abs(values - wanted[output]).max() / scale < 0.02, output
+
+
+def test_a_network_on_the_stream_it_was_made_for(host_card: FailingDevice) -> None:
+    class Other(HostDevice):
+        def call(self, start: Callable[[int], None], recordable: bool = True) -> None:
+            start(100)
+
+    with OrtOnCard(NETWORK, host_card, "cpu") as engine:
+        engine.array("x")[...] = 1
+        engine.enqueue(host_card)
+        assert engine.array("y")[0, 0, 1, 1] == 9
+        prove_network(engine)  # still an engine like the others
+        with pytest.raises(ValueError, match="another stream"):
+            engine.enqueue(Other())
 
 
 def test_a_camera_of_odd_size_is_refused(host_card: FailingDevice) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.base import Engine
+from engines.camera_cuda import OnCard
 from engines.errors import DeviceError
 from engines.kernels.cuda import Device
 from engines.keypoints.carried import find_graph
-from engines.ort import OrtEngine
+from engines.ort import OrtEngine, OrtOnCard
 from realtime import bench, bench_card
 from realtime.__main__ import main
 from realtime.bandwidth import Timed
@@ -40,7 +40,7 @@ def host(kernels_on_host: ctypes.CDLL) -> HostDevice:
 def test_a_card_is_measured(host: HostDevice, quick: None) -> None:
     with OrtEngine(find_graph("pose_landmark").path) as network:
 
-        def engine() -> Engine:
+        def engine(card: Device) -> OnCard:
             return open_on(host, network)
 
         figures = measure_card(lambda: host, engine, bundled(), sessions=(1, 2), large=8, copy=64)
@@ -106,6 +106,15 @@ def test_without_a_card_it_says_so(
     monkeypatch.setattr(bench, "card_name", missing)
     assert main(["bench", "--kernels"]) == DeviceError.exit_code
     assert "no NVIDIA driver" in capsys.readouterr().err
+
+
+def test_what_cannot_be_recorded_runs_between_recordings(host: HostDevice, quick: None) -> None:
+    with OrtOnCard(find_graph("pose_landmark").path, host, "cpu") as network:
+        session = Session(host, bundled(), network)
+        assert [s.name for s in session.steps if not s.recordable] == ["network"]
+        network.array("score")[...] = -1
+        session.replay()
+        assert network.array("score").ravel()[0] >= 0
 
 
 @pytest.mark.gpu

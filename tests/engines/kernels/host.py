@@ -86,7 +86,7 @@ class HostDevice:
         pair = ctypes.c_uint * 2
         getattr(self._library, f"launch_{kernel}")(pair(*blocks), pair(*block), pointers)
 
-    def call(self, start: Callable[[int], None]) -> None:
+    def call(self, start: Callable[[int], None], recordable: bool = True) -> None:
         start(99)
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
