@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +18,10 @@ from engines.errors import DeviceError, ModelError
 from engines.kernels.cuda import Device
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+SETTINGS: dict[str, dict[str, str]] = {
+    "cpu": {},
+    "cuda": {"use_tf32": "0"},  # float32 means float32
+}
 INSTALL = "pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
 DTYPES = {
     "tensor(float)": "float32",
@@ -39,7 +44,7 @@ class OrtEngine:
     """An ONNX file on ONNX Runtime.
 
     device: "cpu" or "cuda". threads: compute threads of this session; one is best when several
-    sessions or a browser share the machine. settings: the execution provider's own.
+    sessions or a browser share the machine. settings: more of the execution provider's own.
     Raises ModelError for a file that is missing or no valid network, DeviceError for a device
     that this installation or machine does not have (never another device instead).
     """
@@ -49,7 +54,7 @@ class OrtEngine:
         path: Path,
         device: str = "cpu",
         threads: int = 1,
-        settings: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         import onnxruntime as ort
 
@@ -77,11 +82,13 @@ class OrtEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             session = ort.InferenceSession(
-                str(path),
-                options,
-                providers=[(provider, dict(settings))] if settings else [provider],
+                str(path), options, providers=[(provider, {**SETTINGS[device], **settings})]
             )
         except Exception as error:  # ONNX Runtime's own types have no common base
+            if device == "cuda":  # full, most likely: the CPU opens this file
+                raise DeviceError(
+                    f"cuda: {path.name} cannot be opened ({error})", ON_CPU
+                ) from error
             raise ModelError(
                 f"model file {path}: got no valid network ({error})",
                 "puppetcam-export keypoints makes it again",
@@ -140,7 +147,7 @@ class OrtOnCard(OrtEngine):
         streams: list[int] = []
         card.call(streams.append)
         self._stream = streams[0]
-        on_stream = {"user_compute_stream": str(self._stream)} if device == "cuda" else None
+        on_stream = {"user_compute_stream": str(self._stream)} if device == "cuda" else {}
         super().__init__(path, device, settings=on_stream)
         self._binding = self._session.io_binding()
         self._arrays = {}

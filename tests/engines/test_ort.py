@@ -12,7 +12,9 @@ from onnx import TensorProto, helper
 
 from engines.base import Engine, TensorSpec
 from engines.errors import DeviceError, ModelError
-from engines.ort import OrtEngine
+from engines.kernels.cuda import CudaDevice
+from engines.keypoints.carried import find_graph, manifest
+from engines.ort import INSTALL, PROVIDERS, OrtEngine, OrtOnCard
 
 
 @pytest.fixture
@@ -121,6 +123,18 @@ def test_provider_that_silently_falls_back(plus_one: Path, monkeypatch: pytest.M
     assert "onnxruntime-gpu[cuda,cudnn]" in caught.value.hint
 
 
+def test_a_card_without_room(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: str, options: Any, providers: list[Any]) -> Any:
+        assert providers == [("CUDAExecutionProvider", {"use_tf32": "0"})]
+        raise RuntimeError("CUDA failure 2: out of memory")
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [PROVIDERS["cuda"]])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda directory: print("not found"))
+    monkeypatch.setattr(onnxruntime, "InferenceSession", full)
+    with pytest.raises(DeviceError, match=r"cannot be opened .*out of memory"):
+        OrtEngine(plus_one, "cuda")
+
+
 def test_one_thread_without_spinning(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     real = onnxruntime.InferenceSession
@@ -133,3 +147,30 @@ def test_one_thread_without_spinning(plus_one: Path, monkeypatch: pytest.MonkeyP
     OrtEngine(plus_one).close()
     assert (seen[0].intra_op_num_threads, seen[0].inter_op_num_threads) == (1, 1)
     assert seen[0].get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", sorted(manifest()))
+def test_on_a_card_it_agrees_with_the_cpu(name: str, card: CudaDevice) -> None:
+    if PROVIDERS["cuda"] not in onnxruntime.get_available_providers():
+        pytest.skip(f"this onnxruntime has no {PROVIDERS['cuda']}: {INSTALL}")
+    path = find_graph(name).path
+    with (
+        OrtEngine(path) as cpu,
+        OrtEngine(path, "cuda") as cuda,
+        OrtOnCard(path, card) as on_card,
+    ):
+        shape = cpu.inputs[0].shape
+        feed = np.random.default_rng(0).random(shape, np.float32)
+        wanted = {output: a.copy() for output, a in cpu.run({"image": feed}).items()}
+        staged = card.staging(shape, np.float32)
+        staged[:] = feed
+        card.upload(staged, on_card.array("image"))
+        on_card.enqueue(card)
+        for output, values in cuda.run({"image": feed}).items():
+            there = card.staging(values.shape, values.dtype.type)
+            card.download(on_card.array(output), there)
+            card.wait()
+            scale = max(1.0, float(np.abs(wanted[output]).max()))
+            for got in (values, there):
+                assert np.abs(got - wanted[output]).max() <= 2e-3 * scale, output
