@@ -16,9 +16,14 @@ from engines.types import U8
 class OnCard(Protocol):
     """A network on a device: a TrtEngine or an OrtOnCard. recordable: see ``Device.call``."""
 
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    recordable: bool
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]: ...
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]: ...
+
+    @property
+    def recordable(self) -> bool: ...
 
     def array(self, name: str) -> Any: ...
     def enqueue(self, card: Device) -> None: ...

@@ -14,9 +14,12 @@ from engines.kernels import cuda
 from engines.kernels.cuda import CudaDevice
 from engines.proof import prove_kernels
 from engines.render import Renderer
+from realtime import bench_card
+from realtime.bench_card import measure_card
 from tests.engines.fake_cupy import Card, CudaError, fake_cupy
 from tests.engines.figures import with_hand
 from tests.engines.test_render_cuda import WANTED_DB, poses, psnr, twins
+from tests.realtime.sample import bundled
 
 
 @pytest.fixture
@@ -87,3 +90,12 @@ def test_errors_are_ours(card: Card) -> None:
         device.array(np.zeros(3, np.float32))
     assert "--device cpu" in caught.value.hint
     assert not card.streams
+
+
+def test_the_bench_speaks_to_it(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SIZE", (64, 64)), ("REPEATS", 1), ("COUNT", 1), ("ROUNDS", 1)):
+        monkeypatch.setattr(bench_card, name, value)
+
+    figures = measure_card(CudaDevice, None, bundled(), sessions=(1, 2), large=8, copy=64)
+    assert figures.steps[-1].name == "download"
+    assert list(figures.fps) == [1, 2]
