@@ -6,11 +6,11 @@ import math
 from typing import Protocol, Self
 
 from engines.base import Engine
+from engines.kernels.finite import finite
 from engines.keypoints.carried import open_model
 from engines.keypoints.detector import Detection, Detector
 from engines.keypoints.landmarks import Landmarker, Reading
 from engines.keypoints.region import Region
-from engines.kernels.finite import finite
 from engines.standby import Tell
 from engines.types import U8, Keypoints
 
