@@ -57,8 +57,9 @@ ASK_FOR_MARKS = """async () => {
   }
 }"""
 
-# Runs in the page. `camera`: [number, captured ms] of the preview; `screen`: [number, shown ms] of
-# the avatar, number -1 where no mark was readable.
+# Runs in the page. `camera`: [number, captured ms, presented] of the preview; `screen`: [number,
+# shown ms, presented] of the avatar. number: -1 where no mark was readable. presented: how many
+# frames the browser has shown; two between two callbacks call back once.
 WATCH = """async () => {
   const { readLuma } = await import("/mark.js");
   const seen = (window.seen = { camera: [], screen: [] });
@@ -67,7 +68,7 @@ WATCH = """async () => {
     const look = async (now, frame) => {
       const at = when(performance.now(), frame);
       video.requestVideoFrameCallback(look);
-      list.push([(await readLuma(video)) ?? -1, at]);
+      list.push([(await readLuma(video)) ?? -1, at, frame.presentedFrames]);
     };
     video.requestVideoFrameCallback(look);
   };
@@ -184,7 +185,7 @@ def measure(
         "avatar": facts[1],
         "live_after_s": round(live_s, 2),
         **summarise(
-            np.asarray(camera, float).reshape(-1, 2), np.asarray(screen, float).reshape(-1, 2)
+            np.asarray(camera, float).reshape(-1, 3), np.asarray(screen, float).reshape(-1, 3)
         ),
     }
 
@@ -192,13 +193,13 @@ def measure(
 def latencies(camera: Log, screen: Log) -> Log:
     """Match marks on the screen with the camera's.
 
-    camera: f64 (N, 2), number and capture time in ms; screen: f64 (M, 2), number (-1: none) and
+    camera: f64 (N, 2+), number and capture time in ms; screen: f64 (M, 2+), number (-1: none) and
     time shown in ms. Returns f64 (L, 2): time shown and latency, both ms, for each first showing of
     a frame whose capture was seen at most ``LONGEST_MS`` before.
     """
     matched = []
     last = -1.0
-    for number, shown in screen:
+    for number, shown in screen[:, :2]:
         if number < 0 or number == last:
             continue
         last = number
@@ -209,24 +210,26 @@ def latencies(camera: Log, screen: Log) -> Log:
 
 
 def summarise(camera: Log, screen: Log) -> dict[str, Any]:
-    """Both logs (see ``latencies``) as figures.
+    """Both logs as figures; see ``latencies``, with a third column: frames presented so far.
 
     frames: how many were followed from the camera to the screen; unreadable: shown without a mark.
-    fps_camera, fps_shown: frames captured and shown per second; fps_new: those that were followed.
-    Figures for which too little was seen are left out.
+    fps_camera, fps_shown: frames presented per second, by the browser's own count, in the preview
+    and of the avatar; fps_new: those that were followed: the page is not called back for each (the
+    standard's "best effort"). Figures for which too little was seen are left out.
     """
     found = latencies(camera, screen)
     result: dict[str, Any] = {
         "frames": len(found),
         "unreadable": int((screen[:, 0] < 0).sum()),
     }
-    for name, times in (
-        ("fps_camera", camera[:, 1]),
-        ("fps_shown", screen[:, 1]),
-        ("fps_new", found[:, 0]),
+    for name, times, count in (
+        ("fps_camera", camera[:, 1], camera[:, 2]),
+        ("fps_shown", screen[:, 1], screen[:, 2]),
+        ("fps_new", found[:, 0], np.arange(len(found))),
     ):
         if len(times) >= 2:
-            result[name] = round(float((len(times) - 1) * 1e3 / (times[-1] - times[0])), 2)
+            rate = (count[-1] - count[0]) * 1e3 / (times[-1] - times[0])
+            result[name] = round(float(rate), 2)
     if len(found) >= 2:
         for name, share in (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100)):
             result[f"glass_{name}_ms"] = round(float(np.percentile(found[:, 1], share)), 1)

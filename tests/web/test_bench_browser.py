@@ -33,17 +33,26 @@ def test_summary_has_the_percentiles_rates_and_the_slope() -> None:
     times = np.arange(1801) * (1e3 / 30)
     late = 40 + 6 * times / 60_000
     numbers = np.arange(1801.0)
-    found = summarise(np.c_[numbers, times], np.c_[numbers, times + late])
+    presented = 7 + numbers
+    found = summarise(np.c_[numbers, times, presented], np.c_[numbers, times + late, presented])
     assert found["frames"] == 1801
-    assert found["fps_camera"] == 30.0
+    assert found["fps_camera"] == found["fps_new"] == 30.0
     assert found["glass_slope_ms_per_minute"] == pytest.approx(6.0, abs=0.01)
     glass = [found[f"glass_{name}_ms"] for name in ("p50", "p95", "p99", "max")]
     assert glass == [43.0, 45.7, 45.9, 46.0]
 
 
 def test_nothing_seen_is_no_figure() -> None:
-    found = summarise(np.zeros((0, 2)), np.array([[-1.0, 5.0]]))
+    found = summarise(np.zeros((0, 3)), np.array([[-1.0, 5.0, 1.0]]))
     assert found == {"frames": 0, "unreadable": 1}
+
+
+def test_frames_that_share_a_callback_were_shown_all_the_same() -> None:
+    # 30 frames in a second; each third callback comes with two frames.
+    numbers = np.array([n for n in range(31) if n % 3 != 1], float)
+    log = np.c_[numbers, numbers * 1e3 / 30, numbers + 1]
+    found = summarise(log, log)
+    assert (found["fps_camera"], found["fps_shown"], found["fps_new"]) == (30.0, 30.0, 20.0)
 
 
 def test_a_capture_is_a_camera_with_marks(tmp_path: Path) -> None:
