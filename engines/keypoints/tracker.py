@@ -45,7 +45,7 @@ class PoseTracker:
 
     def __init__(
         self,
-        threads: int = 2,
+        threads: int = 1,
         detector: Finds | None = None,
         landmarker: Reads | None = None,
         device: str = "cpu",
