@@ -39,6 +39,7 @@ class PoseTracker:
 
     The person is looked for where the last landmarks were, so that the detector runs only when
     the person is lost: at once, and then every DETECT_EVERY_S. Not thread safe.
+    threads: of each network; with two the first spins while the second waits for a core.
     device, standby: see ``open_model``. engines: what computes. Raises ModelError when a model file
     is missing or altered, DeviceError when the device is not there.
     """
