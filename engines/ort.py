@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,10 @@ from engines.base import Arrays, TensorSpec, check_feeds
 from engines.driver import ON_CPU
 from engines.errors import DeviceError, ModelError
 from engines.kernels.cuda import Device
+
+# Its wheels note what they run on (distribution, the interpreter's path, numbers that name the
+# machine) and queue that for their maker, on Linux too. Read once, when the library is loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 SETTINGS: dict[str, dict[str, str]] = {

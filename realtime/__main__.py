@@ -67,30 +67,33 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     argv = sys.argv[1:] if argv is None else argv
-    args = parser(argv).parse_args(argv)
-    usual = logging.INFO if args.command == "serve" else logging.WARNING
-    log.configure(logging.DEBUG if args.verbose else usual)
     if threading.current_thread() is threading.main_thread():
         # Who is told to end removes what is half written, as after Ctrl-C.
         interrupt.listen()
     try:
-        return int(args.run(args))
+        args = parser(argv).parse_args(argv)  # imports the command: a second in which to interrupt
+        usual = logging.INFO if args.command == "serve" else logging.WARNING
+        log.configure(logging.DEBUG if args.verbose else usual)
+        try:
+            return int(args.run(args))
+        except (PuppetcamError, OSError) as error:
+            if interrupt.told():
+                raise
+            return _failed(error, args.json)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) or interrupt.told():
             print("interrupted", file=sys.stderr)
             return 130
-        return _failed(error, args.json)
+        raise
 
 
-def _failed(error: BaseException, as_json: bool) -> int:
-    """Says what went wrong and returns the exit code; what is a defect of ours is raised again."""
+def _failed(error: PuppetcamError | OSError, as_json: bool) -> int:
+    """Says what went wrong and returns the exit code."""
     if isinstance(error, PuppetcamError):
         message, hint, told, code = error.message, error.hint, str(error), error.exit_code
-    elif isinstance(error, OSError):  # a full disk, a folder that may not be written to
+    else:  # a full disk, a folder that may not be written to
         logging.getLogger(__name__).debug("failed", exc_info=True)
         message, hint, told, code = str(error), OS_HINT, f"{error}\n  {OS_HINT}", 1
-    else:
-        raise error
     if as_json:
         print(json.dumps({"error": message, "hint": hint}))
     print(f"error: {told}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -94,9 +95,10 @@ class ClipWriter:
         if path.is_dir():
             raise InputError(f"{path} is a folder", "give the path of a video to write")
         self.path, self.alpha = path, alpha and suffix == ".webm"
-        self._partial = path.with_name(f".{path.stem}.partial{suffix}")
+        # A name that nothing has: not another file of the user's, nor another run's.
+        self._partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{suffix}")
         try:
-            self._partial.open("wb").close()  # FFmpeg would only find out at the first picture
+            self._partial.open("xb").close()  # FFmpeg would only find out at the first picture
         except OSError as error:
             raise InputError(
                 f"cannot write {path} ({error.strerror or error})", "choose another place"
@@ -131,10 +133,13 @@ class ClipWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self._container.mux(self._stream.encode(None))
-        self._container.close()
-        if kind is None:
-            self._partial.replace(self.path)
-        else:
+        try:
+            try:
+                if kind is None:
+                    self._container.mux(self._stream.encode(None))
+            finally:
+                self._container.close()
+            if kind is None:
+                self._partial.replace(self.path)
+        finally:  # a full disk is mostly found out here; and who is impatient types Ctrl-C twice
             self._partial.unlink(missing_ok=True)

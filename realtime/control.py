@@ -47,6 +47,7 @@ def parse(data: str | bytes) -> Command:
         raise InputError(f"A control message has {len(data)} bytes, wanted at most {MAX_BYTES}.")
     try:
         message = json.loads(data)
+        json.dumps(message, allow_nan=False)  # a ping is sent back: JSON knows no NaN
     except (ValueError, RecursionError):
         raise InputError("A control message is not JSON.", hint) from None
     kind = message.get("type") if isinstance(message, dict) else None

@@ -126,9 +126,15 @@ def score_clip(path: Path, video: Path | None = None, device: str = "cpu") -> Sc
             truth = next(iter(finder.find(frame.image)), None)
             if truth is None:
                 continue
+            if photo is not None and frame.image.shape != photo.shape:
+                raise InputError(
+                    f"{path.name} changes its size: frame {frame.index} has "
+                    f"{_size(frame.image)} px, the first with a person {_size(photo)}",
+                    "give a clip of one size, or cut it where the size changes",
+                )
             size = (frame.image.shape[1], frame.image.shape[0])
             if puppeteer is None:
-                avatar = enroll(Photo.of(frame.image, path.name), path.stem)
+                avatar = enroll(Photo.of(frame.image, path.name), "score")
                 scale = size[0] / avatar.image.shape[1]  # enrolment may have made it smaller
                 puppeteer = Puppeteer(avatar, size, "photo", view=View(scale), device=device)
                 puppeteer.process(frame)
@@ -155,6 +161,10 @@ def score_clip(path: Path, video: Path | None = None, device: str = "cpu") -> Sc
             "wanted at least 4: the first is the photo, the others are compared",
         )
     return Score(path.stem, count, performed.likeness(), still.likeness(), real.likeness().flicker)
+
+
+def _size(image: U8) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -206,12 +216,14 @@ def run(args: argparse.Namespace) -> int:
         "flicker_truth": _average([s.truth_flicker for s in scores]),
     }
     clips = [asdict(s, dict_factory=_null) for s in scores]
-    print(json.dumps({"device": choice.device, "mean": mean, "clips": clips}))
+    print(json.dumps({"device": choice.device, "mean": _null([*mean.items()]), "clips": clips}))
     return 0
 
 
 def _average(values: list[float]) -> float:
-    return round(float(np.mean(values)), 4)
+    """The mean over the clips that have such a figure, NaN where none has."""
+    known = [value for value in values if value == value]
+    return round(float(np.mean(known)), 4) if known else float("nan")
 
 
 def _null(items: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -63,11 +63,12 @@ def save_avatar(avatar: Avatar, avatars: Path) -> Path:
         _write(avatar, scratch)
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=".old-", dir=avatars)) / avatar.name
-            folder.rename(old)
             try:
+                folder.rename(old)
                 scratch.rename(folder)
-            except OSError:
-                old.rename(folder)
+            except BaseException:  # Ctrl-C between the two too
+                if not folder.exists():
+                    old.rename(folder)
                 raise
             finally:
                 shutil.rmtree(old.parent, ignore_errors=True)

@@ -26,6 +26,7 @@ from engines.body.rest import rest_of
 from engines.body.rotation import F64
 from engines.body.segment import still_share
 from engines.body.trunk import place_shoulder, place_trunk
+from engines.kernels.finite import finite
 from engines.types import BodyMesh, Keypoints, Pose
 
 GONE = 1e-3  # presence below which nothing is left but the photo
@@ -115,8 +116,11 @@ class BodySolver:
         posing = posing_of(self._rest)
         memory = self._memory
         _place(posing, self._rest, self._limbs, self._neutral, motion, memory, self._seen, dt)
+        # What is no number ends with the frame that it came from.
+        if not finite(motion.offset, motion.world):
+            self._motion.reset()
         if not np.isfinite(sum(float(kept.sum()) for kept in memory)):
-            self._memory = _nothing()  # what is no number ends with the frame that it came from
+            self._memory = _nothing()
         return posing.pose(self.reference.camera, motion.presence)
 
 

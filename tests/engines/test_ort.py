@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +177,20 @@ def test_on_a_card_it_agrees_with_the_cpu(name: str, card: CudaDevice) -> None:
             scale = max(1.0, float(np.abs(wanted[output]).max()))
             for got in (values, there):
                 assert np.abs(got - wanted[output]).max() <= 2e-3 * scale, output
+
+
+def test_the_library_reports_to_nobody(plus_one: Path, tmp_path: Path) -> None:
+    """It would leave a queue in the user's cache and a session's number in the temporary folder."""
+    home = tmp_path / "home"
+    home.mkdir()
+    places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "TMPDIR", "TMP", "TEMP"), str(home))
+    code = f"from engines.ort import OrtEngine; from pathlib import Path\n\
+OrtEngine(Path({str(plus_one)!r})).close()"
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        env=environment | places | {"NUMBA_CACHE_DIR": str(tmp_path / "numba")},
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    assert list(home.rglob("*")) == []

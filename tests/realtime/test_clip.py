@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.container import OutputContainer
 
 from engines.errors import InputError
 from realtime.clip import ClipReader, ClipWriter
@@ -53,6 +54,26 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_is_full_at_the_end_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def __init__(self, real: OutputContainer) -> None:
+            self.close = real.close
+
+        def mux(self, packets: object) -> None:
+            raise OSError("no space left")
+
+    def write() -> None:
+        with ClipWriter(tmp_path / "a.mp4", Fraction(30), (64, 48), False) as out:
+            out.write(pictures(1)[0])
+            monkeypatch.setattr(out, "_container", Full(out._container))
+
+    with pytest.raises(OSError, match="no space left"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["a.txt", "missing.mp4"])
 def test_unreadable_input_is_explained(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.txt").write_text("not a video")
@@ -81,3 +102,19 @@ def test_a_clip_of_sound_only_is_explained(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     with pytest.raises(InputError, match="no picture"):
         ClipReader(tmp_path / "a.mp4")
+
+
+def test_two_that_write_to_one_place_and_a_file_beside_it_stay_apart(tmp_path: Path) -> None:
+    beside = tmp_path / ".a.partial.mp4"
+    beside.write_bytes(b"a user's own")
+    with (
+        ClipWriter(tmp_path / "a.mp4", Fraction(5), (64, 48), alpha=False) as first,
+        ClipWriter(tmp_path / "a.mp4", Fraction(5), (64, 48), alpha=False) as second,
+    ):
+        for picture in pictures(3):
+            first.write(picture)
+            second.write(picture)
+    assert beside.read_bytes() == b"a user's own"
+    with ClipReader(tmp_path / "a.mp4") as clip:
+        assert len(list(clip)) == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".a.partial.mp4", "a.mp4"]

@@ -41,6 +41,8 @@ def test_known_messages(message: dict[str, object], command: Command) -> None:
         ('{"type": "background", "value": "#12345"}', "No background"),
         ('{"type": "ping", "id": "' + "x" * 5000 + '"}', "5"),
         ("[" * 4000, "not JSON"),
+        ('{"type": "ping", "id": NaN}', "not JSON"),
+        ('{"type": "ping", "id": [1e999]}', "not JSON"),
     ],
 )
 def test_bad_messages(data: str | bytes, says: str) -> None:

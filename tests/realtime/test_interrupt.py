@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 from collections.abc import Iterator
 
@@ -53,3 +54,17 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(doctor, "run", broken)
     with pytest.raises(ImportError):
         main(["doctor"])
+
+
+def test_it_is_heard_while_the_command_is_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def importing(name: str) -> object:
+        signal.raise_signal(signal.SIGTERM)
+        raise ImportError(name)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    monkeypatch.setattr(importlib, "import_module", importing)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"

@@ -211,7 +211,7 @@ def test_what_cannot_be_used_is_said_and_nothing_is_left(
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(clip.read_bytes()[:600])
     (tmp_path / "folder.mp4").mkdir()
-    (tmp_path / ".taken.partial.mp4").mkdir()
+    long = "a" * 250 + ".mp4"  # a file may have that name, not the one written before it
     before = sorted(tmp_path.iterdir())
     out = tmp_path / "out.mp4"
     for words, code in (
@@ -222,7 +222,7 @@ def test_what_cannot_be_used_is_said_and_nothing_is_left(
         ((clip, tmp_path / "out.gif"), "wanted .mp4, .mkv or .webm"),
         ((clip, tmp_path / "deep" / "out.mp4"), "no folder"),
         ((clip, tmp_path / "folder.mp4"), "folder.mp4 is a folder"),
-        ((clip, tmp_path / "taken.mp4"), "cannot write"),
+        ((clip, tmp_path / long), "cannot write"),
         ((clip, out, "--background", "beach"), "wanted photo, blur"),
         ((clip, out, "--size", "huge"), "--size: got 'huge'"),
         ((clip, out, "--avatar", "bob"), "no avatar named 'bob'"),

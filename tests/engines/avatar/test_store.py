@@ -139,3 +139,24 @@ def test_good_names(name: str) -> None:
 def test_names_that_could_lead_astray(name: str) -> None:
     with pytest.raises(InputError, match="avatar name"):
         check_name(name)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_an_interrupt_while_it_is_replaced_leaves_one_of_the_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    save_avatar(named(), tmp_path)
+    rename, done = Path.rename, []
+
+    def interrupted(self: Path, target: Path) -> Path:
+        moved = rename(self, target)
+        done.append(target)
+        if len(done) == step:
+            raise KeyboardInterrupt
+        return moved
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_avatar(replace(named(), provenance={"source": "new"}), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [NAME]
+    assert load_avatar(tmp_path / NAME).provenance["source"] == ("x.jpg" if step == 1 else "new")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -171,3 +173,19 @@ def test_what_is_no_number_ends_with_its_frame() -> None:
     solver._memory.head[:] = np.nan
     assert not np.isfinite(solver.solve(PERSON, 0.2).rotations).all()
     assert np.isfinite(solver.solve(PERSON, 0.3).rotations).all()
+
+
+def test_absurd_landmarks_leave_nothing_behind() -> None:
+    """Finite, so the tracker lets them pass; their speeds are not, and stayed in the filter."""
+    largest = np.finfo(np.float32).max
+    absurd = (
+        replace(PERSON, xy=np.full((33, 2), largest, np.float32)),
+        replace(PERSON, world=np.full((33, 3), largest, np.float32)),
+    )
+    for wrong in absurd:
+        solver, _ = settle(PERSON, frames=solving.STANCE)
+        for i in range(5):
+            solver.solve(replace(wrong, xy=wrong.xy * np.float32((-1) ** i)), 0.4 + i / 30)
+        for i in range(60):
+            pose = solver.solve(PERSON, 0.6 + i / 30)
+        np.testing.assert_allclose(places(pose), places(REFERENCE), atol=2)
