@@ -10,7 +10,7 @@ import numpy as np
 
 from engines.avatar.photo import open_photo
 from engines.errors import InputError
-from engines.kernels.composite import composite, straighten
+from engines.kernels.lay import composite, straighten
 from engines.render import View
 from engines.types import U8, Avatar
 

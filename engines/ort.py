@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +28,7 @@ SETTINGS: dict[str, dict[str, str]] = {
     "cpu": {},
     "cuda": {"use_tf32": "0"},  # float32 means float32
 }
+_PRELOADING = threading.Lock()
 INSTALL = "pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
 DTYPES = {
     "tensor(float)": "float32",
@@ -77,7 +79,9 @@ class OrtEngine:
                 INSTALL,
             )
         if device == "cuda":
-            with contextlib.redirect_stdout(sys.stderr):  # it prints what it does not find
+            # It prints what it does not find. Two engines are made at once, on two threads: the
+            # one that comes second would put the first one's stderr back as stdout, for good.
+            with _PRELOADING, contextlib.redirect_stdout(sys.stderr):
                 ort.preload_dlls(directory="")  # CUDA and cuDNN as pip installs them
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads

@@ -67,6 +67,10 @@ class CudaRenderer:
         Raises ValueError as ``Renderer.stance`` does, DeviceError if the device fails.
         """
         self.place(pose)
+        return self.take()
+
+    def take(self) -> U8:
+        """The frame of what was placed; DeviceError if the device fails."""
         self._replay()
         self._device.wait()
         return self._out

@@ -100,7 +100,7 @@ class StandbyEngine:
             if not self._closed:
                 self._made, self.waiting = engine, ""
                 return
-        engine.close()
+        _close(engine, self._wanted)
 
     def _report(self, share: float) -> None:
         self.waiting = f"{self._wanted} is being made, {share:.0%}"
@@ -111,10 +111,14 @@ class StandbyEngine:
 
     def _abandon(self) -> None:
         failed, self._engine = self._engine, self._fallback
-        try:
-            failed.close()
-        except PuppetcamError as error:  # a lost card cannot take its memory back
-            log.debug("%s: %s", self._wanted, error)
+        _close(failed, self._wanted)
+
+
+def _close(engine: Engine, wanted: str) -> None:
+    try:
+        engine.close()
+    except PuppetcamError as error:  # a lost card cannot take its memory back
+        log.debug("%s: %s", wanted, error)
 
 
 def goes_on(wanted: str, error: PuppetcamError) -> DeviceError:

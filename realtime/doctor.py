@@ -107,7 +107,7 @@ def priority_found() -> Iterator[Finding]:
     yield Finding(
         "priority", ok, "granted to the compute thread" if ok else "refused by the system",
         needed=False,
-        hint="a busy machine costs frames; sudo prlimit --nice=26 --pid $$, then serve from there",
+        hint="a busy browser costs frames; Linux: sudo prlimit --nice=26 --pid $$, then serve",
     )  # fmt: skip
 
 

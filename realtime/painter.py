@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 from engines.backdrop import Backdrop
@@ -21,9 +22,9 @@ log = logging.getLogger(__name__)
 class Painter:
     """A renderer and a backdrop, and their twin on ``card`` between ``enter`` and ``leave``.
 
-    It is made on any thread; all that touches the card happens on the thread that paints. When the
-    card fails the CPU draws, the same frame too, and ``tell`` is told once; with tell None that is
-    a DeviceError instead.
+    It is made on any thread; the card is touched by ``enter`` and by the thread that paints. When
+    it fails the CPU draws, the same frame too, and ``tell`` is told once; with tell None that is a
+    DeviceError instead.
     """
 
     def __init__(
@@ -69,13 +70,12 @@ class Painter:
         ``Renderer.stance`` does.
         """
         if self._cuda is not None:
-            try:
-                with times.stage("render"):
-                    return self._cuda.render(pose)
-            except ValueError:  # the pose's fault
-                raise
-            except Exception as error:
-                self._fail(error)
+            with times.stage("render"):
+                self._cuda.place(pose)  # raises what is the pose's own fault
+                try:
+                    return self._cuda.take()
+                except Exception as error:
+                    self._fail(error)
         with times.stage("render"):
             person = self._renderer.render(pose)
         with times.stage("background"):
@@ -100,6 +100,9 @@ class Painter:
         self._cuda = None
         if self._tell is None:
             raise error
+        if self._card is not None:
+            with contextlib.suppress(DeviceError):  # a lost card cannot take its memory back
+                self._card.tidy()
         if not isinstance(error, DeviceError):
             log.error("drawing on the card failed", exc_info=error)
             error = DeviceError("an error of ours", "the server's log says more")

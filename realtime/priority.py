@@ -34,6 +34,8 @@ def ask() -> bool:
 
 
 def granted() -> bool:
-    """Whether ``ask`` would succeed; tried in a thread that ends at once."""
+    """Whether ``ask`` would succeed: tried, on Linux in a thread that ends at once; elsewhere the
+    process keeps what it was granted.
+    """
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(ask).result()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
 
+from engines.body.inner import sources
 from engines.body.mesh import BodyModel
 from engines.body.rotation import F64, about, swing, vector_of
 from engines.types import F32, I32
@@ -236,41 +238,50 @@ def _unit(vector: F64) -> F64:
     return np.asarray(vector / np.linalg.norm(vector))
 
 
-@numba.njit(cache=True, nogil=True)
-def _points(parents, carrier, vectors, factors, rest, out):  # type: ignore[no-untyped-def]
-    """Forward kinematics of B bones and the landmarks on them; rest: heads, tails, landmarks.
+def _compiled(version: int) -> Any:
+    """``points``, kept as long as what it calls stays the same; see ``inner.sources``."""
 
-    Plain loops: array expressions would take seconds to compile.
-    """
-    bones = len(parents)
-    turn, linear = np.empty((bones, 3, 3)), np.empty((bones, 3, 3))
-    place = np.empty((bones, 3))  # of the bones' heads
-    for j in range(bones):
-        local = about(vectors[j])
-        p = parents[j]
-        length = 0.0
-        for r in range(3):
-            length += (rest[bones + j, r] - rest[j, r]) ** 2
-            place[j, r] = rest[j, r] if p < 0 else place[p, r]
-            for c in range(3):
-                if p < 0:
-                    turn[j, r, c] = local[r, c]
-                    continue
-                place[j, r] += linear[p, r, c] * (rest[j, c] - rest[p, c])
-                turn[j, r, c] = 0.0
-                for k in range(3):
-                    turn[j, r, c] += turn[p, r, k] * local[k, c]
-        more = (factors[j] - 1) / max(length, 1e-12)
-        for r in range(3):
-            along = 0.0
-            for c in range(3):
-                along += turn[j, r, c] * (rest[bones + j, c] - rest[j, c])
-            for c in range(3):
-                axis = rest[bones + j, c] - rest[j, c]
-                linear[j, r, c] = turn[j, r, c] + more * along * axis
-    for i in range(len(carrier)):
-        j = carrier[i]
-        for r in range(3):
-            out[i, r] = place[j, r]
-            for c in range(3):
-                out[i, r] += linear[j, r, c] * (rest[2 * bones + i, c] - rest[j, c])
+    @numba.njit(cache=True, nogil=True)
+    def points(parents, carrier, vectors, factors, rest, out):  # type: ignore[no-untyped-def]
+        """Forward kinematics of B bones and the landmarks on them; rest: heads, tails, landmarks.
+
+        Plain loops: array expressions would take seconds to compile.
+        """
+        bones = len(parents)
+        turn, linear = np.empty((bones, 3, 3)), np.empty((bones, 3, 3))
+        place = np.empty((bones, 3))  # of the bones' heads
+        for j in range(bones):
+            local = about(vectors[j])
+            p = parents[j]
+            length = 0.0
+            for r in range(3):
+                length += (rest[bones + j, r] - rest[j, r]) ** 2
+                place[j, r] = rest[j, r] if p < 0 else place[p, r]
+                for c in range(3):
+                    if p < 0:
+                        turn[j, r, c] = local[r, c]
+                        continue
+                    place[j, r] += linear[p, r, c] * (rest[j, c] - rest[p, c])
+                    turn[j, r, c] = 0.0
+                    for k in range(3):
+                        turn[j, r, c] += turn[p, r, k] * local[k, c]
+            more = (factors[j] - 1) / max(length, 1e-12)
+            for r in range(3):
+                along = 0.0
+                for c in range(3):
+                    along += turn[j, r, c] * (rest[bones + j, c] - rest[j, c])
+                for c in range(3):
+                    axis = rest[bones + j, c] - rest[j, c]
+                    linear[j, r, c] = turn[j, r, c] + more * along * axis
+        for i in range(len(carrier)):
+            j = carrier[i]
+            for r in range(3):
+                out[i, r] = place[j, r]
+                for c in range(3):
+                    out[i, r] += linear[j, r, c] * (rest[2 * bones + i, c] - rest[j, c])
+        return version  # nothing asks for it: only what is used is closed over
+
+    return points
+
+
+_points = _compiled(sources())

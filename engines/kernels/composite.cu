@@ -1,4 +1,4 @@
-// The person over a background, or alone: engines/kernels/composite.py.
+// The person over a background, or alone: engines/kernels/lay.py.
 //
 // person: float4 (count) premultiplied RGBA 0..255; background, out: uchar4 (count) RGBA. A warp reads
 // 512 and writes 128 bytes in a row.

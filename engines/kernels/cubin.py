@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -71,9 +72,15 @@ def store(folder: Path, target: str, code: bytes) -> Path:
     """Write a cubin, whole or not at all, in place of those of older sources; returns where."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / cubin_name(target)
-    part = path.with_suffix(".part")
-    part.write_bytes(code)
-    part.replace(path)
+    part = path.with_suffix(f".{os.getpid()}.part")  # another start may write the same file
+    try:
+        with part.open("wb") as file:
+            file.write(code)
+            file.flush()
+            os.fsync(file.fileno())  # nothing looks whether what is kept is whole
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     for old in folder.glob(f"{target}-*.cubin"):
         if old != path:
             old.unlink(missing_ok=True)

@@ -1,15 +1,72 @@
-"""Lay a rasterised mesh beneath what is drawn already (Porter and Duff's "over", premultiplied).
+"""Premultiplied texels over one another (Porter and Duff's "over"), and straight again.
 
-Front to back: most of what lies behind is hidden and costs nothing.
+Meshes are laid front to back, each beneath what is drawn already: most of what lies behind is
+hidden and costs nothing. A texel's four bytes are one word, and no colour is above its alpha: the
+sums below keep that, so that what is laid over something else never carries past 255.
+
+All in one file: numba keeps a compiled function as long as its own file stays the same, whatever
+becomes of a function in another file that it calls.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 
-from engines.kernels.texel import mixed, under
 from engines.types import F32, I32, U8
+
+_EVEN = np.uint32(0x00FF00FF)  # two channels in one word, with room for products
+_ODD = np.uint32(0xFF00FF00)
+_HALF = np.uint32(0x00800080)
+_BYTE = np.uint32(8)
+
+
+def _mixed(
+    context: Any, a: Any, b: Any, c: Any, d: Any, wa: Any, wb: Any, wc: Any, wd: Any
+) -> tuple[Any, Callable[..., Any]]:
+    """wa * a + wb * b + wc * c + wd * d of each channel, rounded.
+
+    a, b, c, d: u32, texels; wa, wb, wc, wd: f32, not negative, of sum 1. The compiler makes no
+    vector of the four channels by itself, and this is the renderer's most frequent sum.
+    """
+
+    def code(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        word = ir.IntType(32)
+        four = ir.VectorType(ir.FloatType(), 4)
+        words = ir.VectorType(word, 4)
+        octets = ir.VectorType(ir.IntType(8), 4)
+        nothing = ir.Constant(four, ir.Undefined)
+        total = ir.Constant(four, [0.5] * 4)
+        for texel, weight in zip(arguments[:4], arguments[4:], strict=True):
+            channels = builder.zext(builder.bitcast(texel, octets), words)
+            first = builder.insert_element(nothing, weight, ir.Constant(word, 0))
+            share = builder.shuffle_vector(first, nothing, ir.Constant(words, [0] * 4))
+            product = builder.fmul(builder.sitofp(channels, four), share, flags=("contract",))
+            total = builder.fadd(product, total, flags=("contract",))
+        return builder.bitcast(builder.trunc(builder.fptosi(total, words), octets), word)
+
+    return types.uint32(*[types.uint32] * 4, *[types.float32] * 4), code
+
+
+mixed: Any = intrinsic(_mixed)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def under(above: np.uint32, below: np.uint32) -> np.uint32:
+    """above + below * (1 - alpha of above), rounded: "over" of Porter and Duff. u32, texels."""
+    rest = np.uint32(np.uint32(255) - np.uint32(above >> np.uint32(24)))
+    even = np.uint32(np.uint32(np.uint32(below & _EVEN) * rest) + _HALF)
+    odd = np.uint32(np.uint32(np.uint32(np.uint32(below >> _BYTE) & _EVEN) * rest) + _HALF)
+    # (n + n / 256) / 256 of n + 128 is n / 255, rounded
+    even = np.uint32(even + np.uint32(np.uint32(even >> _BYTE) & _EVEN))
+    odd = np.uint32(odd + np.uint32(np.uint32(odd >> _BYTE) & _EVEN))
+    return np.uint32(above + np.uint32(np.uint32(np.uint32(even >> _BYTE) & _EVEN) | (odd & _ODD)))
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract"})
@@ -87,3 +144,35 @@ def lay_colours(plane: F32, face: I32, box: I32, person: U8) -> None:
                 channel = np.uint32(np.int32(min(sample[k], sample[3]) + half))
                 texel |= np.uint32(channel << np.uint32(8 * k))
             out[y, x, 0] = under(out[y, x, 0], texel)
+
+
+@numba.njit(cache=True, nogil=True)
+def composite(person: U8, background: U8, out: U8) -> None:
+    """out = person + background * (1 - alpha), rounded.
+
+    person: u8 (H, W, 4) premultiplied RGBA; background, out: u8 (H, W, 4), opaque RGBA.
+    """
+    above, below, done = person.view(np.uint32), background.view(np.uint32), out.view(np.uint32)
+    for y in range(done.shape[0]):
+        for x in range(done.shape[1]):
+            done[y, x, 0] = under(above[y, x, 0], below[y, x, 0])
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+def straighten(person: U8, out: U8) -> None:
+    """Undo the premultiplication, rounded; all zero where alpha is.
+
+    person: u8 (H, W, 4) premultiplied RGBA; out: u8 (H, W, 4) straight RGBA.
+    """
+    half, full = np.float32(0.5), np.float32(255)
+    words, done = person.view(np.uint32), out.view(np.uint32)
+    for y in range(done.shape[0]):
+        for x in range(done.shape[1]):
+            alpha = person[y, x, 3]
+            if alpha == 0 or alpha == 255:
+                done[y, x, 0] = words[y, x, 0]
+                continue
+            gain = full / np.float32(alpha)
+            for k in range(3):
+                out[y, x, k] = np.uint8(np.int32(np.float32(person[y, x, k]) * gain + half))
+            out[y, x, 3] = alpha

@@ -16,11 +16,18 @@ _PATTERNS = ("libnvrtc.so.*", "nvrtc64_*.dll")
 class Nvrtc:
     """The library of the ``nvidia-cuda-nvrtc`` wheel, or the system's.
 
-    Raises DeviceError where there is none.
+    Raises DeviceError where there is none, or none that can be loaded.
     """
 
     def __init__(self) -> None:
-        self._library = ctypes.CDLL(_find())
+        path = _find()
+        try:
+            self._library = ctypes.CDLL(path)
+        except OSError as error:
+            raise DeviceError(
+                f"NVRTC, the compiler of CUDA kernels: it cannot be loaded ({error})",
+                "pip install --force-reinstall nvidia-cuda-nvrtc",
+            ) from error
 
     def version(self) -> tuple[int, int]:
         """Of CUDA: major, minor."""

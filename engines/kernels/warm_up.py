@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engines.kernels.composite import composite, straighten
 from engines.kernels.fade import fade
-from engines.kernels.lay import lay_colours, lay_texture
+from engines.kernels.lay import composite, lay_colours, lay_texture, straighten
 from engines.kernels.planes import planes
 from engines.kernels.raster import raster
 from engines.kernels.skin import skin

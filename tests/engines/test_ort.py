@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,40 @@ def test_a_card_without_room(plus_one: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(onnxruntime, "InferenceSession", full)
     with pytest.raises(DeviceError, match=r"cannot be opened .*out of memory"):
         OrtEngine(plus_one, "cuda")
+
+
+def test_two_that_are_opened_at_once_leave_stdout_as_it_was(
+    plus_one: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one preloads while the first is still at it, and ends after it."""
+    before, second_waits = sys.stdout, threading.Event()
+    inside: list[str] = []
+
+    def preload(directory: str) -> None:
+        inside.append(threading.current_thread().name)
+        if len(inside) == 1:
+            second.start()
+            second_waits.wait(0.2)  # set by the second only if it gets in beside the first
+        else:
+            second_waits.set()
+            first_left.wait(5)
+
+    def no_session(*_: Any, **__: Any) -> None:
+        first_left.set()
+        raise RuntimeError("no card")
+
+    def opened() -> None:
+        with pytest.raises(DeviceError):
+            OrtEngine(plus_one, "cuda")
+
+    first_left, second = threading.Event(), threading.Thread(target=opened)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [PROVIDERS["cuda"]])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", preload)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", no_session)
+    opened()
+    second.join()
+    assert len(inside) == 2
+    assert sys.stdout is before
 
 
 def test_one_thread_without_spinning(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:

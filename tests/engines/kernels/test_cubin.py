@@ -8,6 +8,7 @@ import pytest
 
 from engines.errors import DeviceError, ModelError
 from engines.kernels import cubin as module
+from engines.kernels import nvrtc
 from engines.kernels.cubin import cubin, cubin_name, store
 
 
@@ -40,6 +41,35 @@ def test_compiled_once_and_kept(tmp_path: Path) -> None:
     assert FakeCompiler.compiled == 1
     assert not stale.exists()
     assert {path.suffix for path in stale.parent.iterdir()} == {".cubin"}
+
+
+def test_another_start_that_writes_the_same_file_is_left_alone(tmp_path: Path) -> None:
+    others = (tmp_path / cubin_name("sm_86")).with_suffix(".1.part")
+    others.write_bytes(b"half of")
+    assert store(tmp_path, "sm_86", b"all of it").read_bytes() == b"all of it"
+    assert others.read_bytes() == b"half of"
+
+
+def test_what_cannot_be_put_in_place_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("in use")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError):
+        store(tmp_path, "sm_86", b"code")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_compiler_that_cannot_be_loaded_is_a_devices_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "libnvrtc.so.13"
+    broken.write_bytes(b"no library")
+    monkeypatch.setattr(nvrtc, "_candidates", lambda: iter([broken]))
+    with pytest.raises(DeviceError, match="cannot be loaded"):
+        nvrtc.Nvrtc()
 
 
 def test_what_was_built_ahead_comes_first(tmp_path: Path) -> None:

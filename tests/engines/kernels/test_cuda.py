@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.kernels.composite import composite, straighten
 from engines.kernels.cuda import Device
 from engines.kernels.fade import fade
-from engines.kernels.lay import lay_colours, lay_texture
+from engines.kernels.lay import composite, lay_colours, lay_texture, straighten
 from engines.kernels.planes import planes
 from engines.kernels.raster import FAR, SOLID, raster
 from engines.kernels.skin import skin

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.kernels.composite import composite, straighten
+from engines.kernels.lay import composite, straighten
 from engines.types import U8
 
 
