@@ -20,6 +20,7 @@ from realtime.gallery import MissingError
 from realtime.hub import Backstage, Hub
 from realtime.mark import read_mark, write_mark
 from realtime.offer import Offer, OfferError
+from realtime.picture import Drawn, Forms
 from realtime.puppet import Swap
 from tests.fakes import COLOURS, FakeGallery, FakePuppet, fake_backstage
 from tests.realtime.peers import CAMERA, Camera, Client, client, near, until
@@ -167,9 +168,10 @@ async def test_a_card_that_fails_is_told_and_counted(hub: Hub, puppets: list[Fak
 async def test_the_cameras_own_picture_is_never_passed_on(
     hub: Hub, puppets: list[FakePuppet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def leak(self: FakePuppet, frame: Frame) -> Frame:
+    def leak(self: FakePuppet, frame: Frame, forms: Forms = frozenset()) -> Drawn:
         self.frames += 1
-        return frame if self.frames % 2 else frame.with_image(frame.image[:, ::-1])
+        image = frame.image if self.frames % 2 else frame.image[:, ::-1]
+        return {"rgba": image} if self.frames % 3 else {"plain": image[:, :, 0]}
 
     monkeypatch.setattr(FakePuppet, "process", leak)
     async with client(hub, Camera()) as performer:
