@@ -28,7 +28,7 @@ from engines.types import (
 from realtime import log, serve
 from realtime.gallery import AvatarCard, MissingError
 from realtime.hub import Backstage
-from realtime.picture import Drawn, Forms
+from realtime.picture import Drawn, Forms, planes_of
 from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
@@ -91,7 +91,8 @@ class FakePuppet:
         self.times = StageTimes()
         self.backend = "fake"
         self.tracking = True
-        self.takes_planes = False
+        self.takes_planes = False  # else it does as one on a card does
+        self.saw, self.forms = 0, Forms()
         self.work_s = work_s
         self.fail: Exception | None = None
         self.background = "photo"
@@ -115,6 +116,9 @@ class FakePuppet:
             size = len(image)
             column = int(frame.image.mean()) * (size - 4) // 255
             image[size // 2 :, column : column + 4, :3] = 255
+            self.saw, self.forms = frame.image.ndim, forms
+            if self.takes_planes and forms:
+                return {form: planes_of(image, form) for form in forms}
             return {"rgba": image}
 
     def still(self) -> U8:

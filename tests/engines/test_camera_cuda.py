@@ -33,7 +33,7 @@ from engines.proof import NETWORK, prove_network
 from engines.trt import TrtEngine
 from engines.types import F32, U8
 from engines.video_cuda import CudaVideo
-from realtime.track import to_video
+from realtime.picture import planes_of
 from tests.engines.fake_card import PLAN, FakeLogger, fake_trt
 from tests.engines.fake_cupy import fake_cupy
 from tests.engines.kernels.host import FailingDevice, HostDevice
@@ -287,4 +287,4 @@ def test_the_encoder_gets_its_planes(device: Device, height: int, width: int) ->
     video = CudaVideo(device, device.array(rgba))
     video.frame()
     device.wait()
-    np.testing.assert_array_equal(video.out, to_video(rgba, "plain").to_ndarray())
+    np.testing.assert_array_equal(video.out, planes_of(rgba, "plain"))
