@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -113,8 +114,8 @@ class CudaEye:
         if self._heat is not None:
             self._results["refined"] = device.staging((self._heat[1], 3), np.float32)
             self._refined = device.array(self._results["refined"])
-        self._replay = self.frame
-        self._version = -1  # of the camera's planes that ``_replay`` reads
+        self._replay: Callable[[], None] | None = None
+        self._version = -1  # of the camera's planes that were looked at last
 
     def place(self, region: Region) -> None:
         """Where the next ``frame`` looks."""
@@ -128,7 +129,7 @@ class CudaEye:
         """
         self.place(region)
         if self._version == self._camera.version:
-            self._replay()
+            (self._replay or self.frame)()
             self._device.wait()
             return self._results
         self.frame()  # loads what the libraries load late, which a recording must not

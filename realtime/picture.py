@@ -9,9 +9,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from engines.packed import bleed
 from engines.types import U8, check
 from realtime.mark import mark_planes
-from realtime.packed import bleed
 
 Form = Literal["plain", "packed"]
 """What a viewer gets. plain: on black where transparent; packed: colours above alpha, twice as
