@@ -101,6 +101,21 @@ def compute_found() -> Iterator[Finding]:
             yield Finding(f"compute {device}", True, f"--device {device}", False)
 
 
+def video_found() -> Iterator[Finding]:
+    """Who would encode and decode H264 beside a card, and why."""
+    from engines.driver import driver
+    from realtime.codec import Codecs
+    from realtime.codec_proof import choose
+
+    try:
+        driver()
+    except PuppetcamError as error:
+        codecs = Codecs(encoder_why=error.message, decoder_why=error.message)
+    else:
+        codecs = choose()
+    yield Finding("video", True, str(codecs), needed=False)
+
+
 def priority_found() -> Iterator[Finding]:
     """Whether the compute thread comes first when a browser keeps every core busy."""
     ok = priority.granted()
@@ -162,6 +177,7 @@ PARTS = (
     libraries_found,
     codecs_found,
     compute_found,
+    video_found,
     priority_found,
     cameras_found,
     assets_found,

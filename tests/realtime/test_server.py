@@ -136,6 +136,7 @@ async def test_health(http: Http) -> None:
         "viewers": 0,
         "capacity": 1,
         "backend": "a fake puppet",
+        "video": "H264 by the CPU (no card is used)",
         "failures": 0,
         "version": "1.2.3",
     }
