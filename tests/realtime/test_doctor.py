@@ -15,8 +15,9 @@ import engines.driver
 from engines.avatar.store import MANIFEST
 from engines.driver import Driver
 from engines.errors import DeviceError
-from realtime import chromium, doctor, shelf
+from realtime import chromium, codec_proof, doctor, shelf
 from realtime.__main__ import main
+from realtime.codec import Codecs
 from realtime.shelf import BUNDLED
 from tests.engines.fake_card import FakeLibrary
 
@@ -81,6 +82,20 @@ def test_without_chromium_it_still_serves(
     printed = capsys.readouterr().out
     assert "absent  Chromium" in printed
     assert "no-such-browser" in printed
+
+
+def test_who_does_the_video_is_said_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_driver() -> Driver:
+        raise DeviceError("no NVIDIA driver", "install it")
+
+    monkeypatch.setattr(engines.driver, "driver", no_driver)
+    (found,) = doctor.video_found()
+    assert (found.what, found.ok, found.needed) == ("video", True, False)
+    assert found.found == "H264 by the CPU (no NVIDIA driver)"
+    monkeypatch.setattr(engines.driver, "driver", lambda: Driver(FakeLibrary()))
+    monkeypatch.setattr(codec_proof, "choose", lambda: Codecs(None, None, "slower", "slower"))
+    (found,) = doctor.video_found()
+    assert found.found == "H264 by the CPU (slower)"
 
 
 def test_a_card_is_named_with_what_can_compute_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
