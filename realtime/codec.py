@@ -27,7 +27,7 @@ BT601 = "colormatrix=smpte170m:colorprim=bt709:transfer=bt709:range=tv"
 SMPTE170M, BT709, TV = 6, 1, 1  # FFmpeg's numbers for the same
 
 # What a codec of the card raises: when the card or its driver refuses, or this FFmpeg has it not.
-FAILURES = (FFmpegError, DeviceError, ValueError, NotImplementedError)
+FAILURES = (FFmpegError, DeviceError, MemoryError, NotImplementedError, ValueError)
 
 OpenEncoder = Callable[[int, int, int], VideoCodecContext]
 """Makes an H264 encoder for pictures of width, height px at bits per second."""

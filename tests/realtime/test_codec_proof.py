@@ -10,12 +10,14 @@ from typing import Any
 import av.logging
 import pytest
 
+from engines.kernels.cuda import CudaDevice
 from realtime import codec_proof
-from realtime.codec import software, x264
+from realtime.codec import FAILURES, nvdec, nvenc, software, x264
 from realtime.codec_proof import (
     COUNT,
     Figures,
     choose,
+    in_words,
     moving_pictures,
     nal_types,
     prove_decoder,
@@ -113,3 +115,16 @@ def test_the_log_is_as_deaf_after_the_proof_as_before() -> None:
 def test_units_are_counted_by_type() -> None:
     assert nal_types(b"\0\0\0\1\x67a\0\0\1\x68b\0\0\1\x65c") == {7, 8, 5}
     assert nal_types(b"") == set()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    ("prove", "codec"), [(prove_encoder, nvenc), (prove_decoder, nvdec)], ids=["nvenc", "nvdec"]
+)
+def test_what_the_card_has_is_right(card: CudaDevice, prove: Any, codec: Any) -> None:
+    try:
+        figures = prove(codec, moving_pictures())
+    except FAILURES as error:
+        pytest.skip(f"the card has none that works: {in_words(error)}")
+    taken, why = verdict(replace(figures, took_ms=0.0), GOOD)  # how fast it is, is no test's affair
+    assert taken, why
