@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from aiortc import RTCIceServer
 
 from engines.avatar.store import check_name
+from engines.kernels.budget import MB, budget
 from engines.types import U8, Avatar
 from realtime import admission, memory, transport
 from realtime.gallery import Enroller, Gallery, MissingError
@@ -86,6 +87,7 @@ class Hub:
             "viewers": sum(session.viewers for session in self.sessions.values()),
             "capacity": self._admission.places(self._worker.load.share()) if known else None,
             "backend": newest.performance.backend if newest else self.backstage.backend,
+            "card_mb": budget.used() // MB,
             "failures": sum(s.performance.failures for s in self.sessions.values()),
             "version": self.version,
         }

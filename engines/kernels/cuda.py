@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import DeviceError
+from engines.kernels.budget import budget
 from engines.kernels.cubin import cubin, names
 
 BLOCK = {1: (128, 1), 2: (32, 4)}  # threads by the dimensions of a launch
+UNIT = 512  # bytes: to what CuPy rounds an array's memory up
 
 
 class Device(Protocol):
@@ -89,7 +91,7 @@ class CudaDevice:
     """An NVIDIA card through CuPy, on a stream of its own; see ``Device``.
 
     The first one loads the kernels, see ``cubin``. Raises DeviceError where CuPy, a driver or a
-    card is missing, or when the card fails or is full.
+    card is missing, or when the card fails, is full, or ``budget`` allows no more.
     """
 
     def __init__(self) -> None:
@@ -106,6 +108,8 @@ class CudaDevice:
             self._card = cupy.cuda.Device(0)
             with self._card:
                 self._stream = cupy.cuda.Stream(non_blocking=True)
+                self._pool = cupy.get_default_memory_pool()
+                budget.govern(self._pool)
         with self.at_work():
             self._kernels = _kernels(cupy)
 
@@ -122,7 +126,13 @@ class CudaDevice:
     def array(self, host: NDArray[Any]) -> Any:
         """See ``Device``."""
         with self.at_work():
-            array = self._cupy.asarray(host)
+            try:
+                array = self._cupy.asarray(host)
+            except self._cupy.cuda.memory.OutOfMemoryError:
+                self._pool.free_all_blocks()  # kept for other streams; at its limit CuPy does not
+                if budget.exceeded(host.nbytes + UNIT):
+                    raise budget.error(host.nbytes) from None
+                array = self._cupy.asarray(host)
             self._stream.synchronize()
             return array
 
@@ -186,7 +196,7 @@ class CudaDevice:
     def tidy(self) -> None:
         """See ``Device``; CuPy keeps one store of memory for the whole process."""
         with self.at_work():
-            self._cupy.get_default_memory_pool().free_all_blocks()
+            self._pool.free_all_blocks()
 
     def measure(self, work: Callable[[], None], count: int) -> list[float]:
         """See ``Device``."""

@@ -136,6 +136,7 @@ async def test_health(http: Http) -> None:
         "viewers": 0,
         "capacity": 1,
         "backend": "a fake puppet",
+        "card_mb": 0,
         "failures": 0,
         "version": "1.2.3",
     }
