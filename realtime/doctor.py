@@ -91,7 +91,7 @@ def compute_found() -> Iterator[Finding]:
         yield Finding("compute GPU", False, f"{error.message}; not needed", False, error.hint)
         return
     cuda, card = ".".join(map(str, gpu.cuda)), gpu.card
-    what = f"{card.name}, {card.target}, {card.memory / 1e9:.1f} GB, driver for CUDA {cuda}"
+    what = f"{card.name}, {card.target}, {card.memory / 2**30:.0f} GB, driver for CUDA {cuda}"
     yield Finding("compute GPU", True, what, False)
     for device in ON_CARD:
         try:

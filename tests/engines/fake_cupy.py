@@ -196,6 +196,8 @@ def fake_cupy(kernels: ctypes.CDLL) -> tuple[Any, Any, Card]:
         return run
 
     def raw_module(path: str) -> Any:
+        if "damaged" in path:
+            raise CudaError("CUDA_ERROR_INVALID_IMAGE")
         return SimpleNamespace(get_function=get_function)
 
     cuda = SimpleNamespace(

@@ -98,7 +98,7 @@ def test_a_refused_plan() -> None:
 def test_a_full_card() -> None:
     class Full(HostDevice):
         def array(self, host: Any) -> Any:
-            raise DeviceError("device cuda: the card's memory is full")
+            raise DeviceError("CUDA: the card's memory is full")
 
     crowded = fake_trt(FakeEngine(room=False))
     with pytest.raises(DeviceError, match="memory is full"):

@@ -153,6 +153,24 @@ def test_a_picture_that_does_not_fit_is_drawn_on_the_cpu(card: Card, budget: Bud
     assert budget.used() == 0
 
 
+def test_a_driver_that_is_too_old(card: Card) -> None:
+    device = CudaDevice()
+    array, host = device.array(np.zeros(3, np.float32)), device.staging((3,), np.float32)
+    card.fails = CudaError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+    with pytest.raises(DeviceError, match="CUDA: cudaErrorInsufficientDriver") as caught:
+        device.upload(host, array)
+    assert caught.value.hint.startswith("install a newer NVIDIA driver")
+
+
+def test_damaged_kernels_are_compiled_again(
+    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cuda, "cubin", lambda target: Path("damaged.cubin"))
+    monkeypatch.setattr(cuda, "compiled", lambda target: Path(f"{target}.cubin"))
+    prove_kernels(CudaDevice())
+    assert "CUDA_ERROR_INVALID_IMAGE): they are compiled again" in caplog.text
+
+
 def test_the_bench_speaks_to_it(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("SIZE", (64, 64)), ("REPEATS", 1), ("COUNT", 1), ("ROUNDS", 1)):
         monkeypatch.setattr(bench_card, name, value)
