@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +21,9 @@ from engines.base import Arrays, TensorSpec, check_feeds
 from engines.driver import ON_CPU, driver
 from engines.engine_cache import EngineCache, EngineKey
 from engines.errors import DeviceError, ModelError
+from engines.kernels.budget import MB, budget
 from engines.kernels.cuda import CudaDevice, Device
+from engines.runtime_cache import RuntimeCache
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +36,8 @@ DTYPES = {
     "INT64": "int64",
     "BOOL": "bool",
 }
+BUILD = 256 * MB
+"""What a build on the card may take where ``budget`` limits it: our networks need less."""
 Report = Callable[[float], None]
 """Told the share that is done, 0..1; called from the building thread."""
 
@@ -88,8 +94,9 @@ def open_engine(
     cache: EngineCache,
     report: Report | None = None,
 ) -> TrtEngine:
-    """An engine on this machine's card, out of ``cache`` or compiled into it.
+    """An engine on this machine's card, out of ``cache`` or compiled into it; it has run once.
 
+    TensorRT for RTX finishes a plan on the card: what it made there is kept beside the plan.
     Raises DeviceError as ``library``, ``Driver`` and ``CudaDevice`` do, ModelError as ``build``.
     """
     trt, card, gpu = library(device), driver().card, CudaDevice()
@@ -97,11 +104,21 @@ def open_engine(
     model = graph.name.split(".")[0]
     key = engine_key(trt, device, model, digest, precision, card.name, target)
     ahead = target if target in targets(trt) else None
-    return cache.open(
+    beside = replace(key, model=f"{model}.on-card", card=card.name)
+    kept = cache.recall(beside) if targets(trt) else None
+    engine = cache.open(
         key,
         lambda: build(trt, graph, ahead, report),
-        lambda plan: TrtEngine(plan, device, trt, gpu),
+        lambda plan: TrtEngine(plan, device, trt, gpu, kept),
     )
+    with ExitStack() as failing:
+        failing.callback(engine.close)
+        engine.run({spec.name: np.zeros(spec.shape, spec.dtype) for spec in engine.inputs})
+        made = engine.made_here()
+        failing.pop_all()
+    if made is not None:
+        cache.keep(beside, made)
+    return engine
 
 
 def build(trt: Any, graph: Path, target: str | None = None, report: Report | None = None) -> bytes:
@@ -123,13 +140,17 @@ def build(trt: Any, graph: Path, target: str | None = None, report: Report | Non
         raise ModelError(f"{graph.name}: TensorRT cannot read it ({'; '.join(errors)})")
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)  # float32 means float32
+    on_card = target is None and budget.allowed is not None
+    if on_card:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, BUILD // 2)
     if target is not None or targets(trt):
         config.num_compute_capabilities = 1
         config.set_compute_capability(_capability(trt, target), 0)
     monitor = None if report is None else _monitor(trt, report)
     if monitor is not None:
         config.progress_monitor = monitor
-    plan = builder.build_serialized_network(network, config)
+    with budget.reserved(BUILD) if on_card else nullcontext():
+        plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise ModelError(f"{graph.name}: TensorRT cannot compile it ({'; '.join(complaints)})")
     return bytes(plan)
@@ -147,36 +168,49 @@ class TrtEngine:
 
     ``run`` takes and gives numpy arrays. For a frame that stays on the card: others write to the
     ``array`` of an input, ``enqueue``, and read the ``array`` of an output. One thread at a time.
+    kept: ``made_here`` of an earlier engine of this plan.
     Raises ModelError for a plan that this library and card refuse, DeviceError for a full card.
     """
 
     recordable = True
 
-    def __init__(self, plan: bytes, device: str, trt: Any, card: Device) -> None:
+    def __init__(
+        self, plan: bytes, device: str, trt: Any, card: Device, kept: bytes | None = None
+    ) -> None:
         self.device = device
         self._card = card
         self._complaints: list[str] = []
         self._logger = _logger(trt, self._complaints)
-        with card.at_work():
-            self._runtime: Any = trt.Runtime(self._logger)
-            engine = self._runtime.deserialize_cuda_engine(plan)
-            if engine is None:
-                raise ModelError(f"{device}: the engine is refused ({self._said()})")
-            self._engine, self._context = engine, engine.create_execution_context()
-        if self._context is None:
-            raise DeviceError(
-                f"{device}: the card's memory is full ({self._said()})",
-                f"close other programs that use the card, or {ON_CPU}",
-            )
-        names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
-        specs = [_spec(engine, name) for name in names]
-        is_input = [engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names]
-        self.inputs = tuple(s for s, first in zip(specs, is_input, strict=True) if first)
-        self.outputs = tuple(s for s, first in zip(specs, is_input, strict=True) if not first)
-        self._staged = {s.name: card.staging(s.shape, np.dtype(s.dtype).type) for s in specs}
-        self._arrays = {name: card.array(staged) for name, staged in self._staged.items()}
-        for name, array in self._arrays.items():
-            self._context.set_tensor_address(name, card.address(array))
+        with ExitStack() as held:  # gives back what was taken before it failed
+            with card.at_work():
+                held.enter_context(budget.reserved(len(plan)))  # its weights, most of it
+                self._runtime: Any = trt.Runtime(self._logger)
+                self._engine = self._runtime.deserialize_cuda_engine(plan)
+                if self._engine is None:
+                    raise ModelError(f"{device}: the engine is refused ({self._said()})")
+                held.enter_context(budget.reserved(self._engine.device_memory_size_v2))
+                self._finish = RuntimeCache(trt, self._engine, kept) if targets(trt) else None
+                self._context = (
+                    self._engine.create_execution_context(self._finish.config)
+                    if self._finish
+                    else self._engine.create_execution_context()
+                )
+            if self._context is None:
+                raise DeviceError(
+                    f"{device}: the card's memory is full ({self._said()})",
+                    f"close other programs that use the card, or {ON_CPU}",
+                )
+            engine = self._engine
+            names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+            specs = [_spec(engine, name) for name in names]
+            is_input = [engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names]
+            self.inputs = tuple(s for s, first in zip(specs, is_input, strict=True) if first)
+            self.outputs = tuple(s for s, first in zip(specs, is_input, strict=True) if not first)
+            self._staged = {s.name: card.staging(s.shape, np.dtype(s.dtype).type) for s in specs}
+            self._arrays = {name: card.array(staged) for name, staged in self._staged.items()}
+            for name, array in self._arrays.items():
+                self._context.set_tensor_address(name, card.address(array))
+            self._held = held.pop_all()
 
     def run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
         """See ``Engine.run``; DeviceError when the card fails."""
@@ -205,10 +239,16 @@ class TrtEngine:
         if not self._context.execute_async_v3(stream):
             raise DeviceError(f"{self.device}: the engine failed ({self._said()})", ON_CPU)
 
+    def made_here(self) -> bytes | None:
+        """What the library compiled on this card beyond what was ``kept``; None: nothing."""
+        with self._card.at_work():
+            return None if self._finish is None else self._finish.grown()
+
     def close(self) -> None:
         """Give the card's memory back."""
-        self._context = self._engine = self._runtime = None
+        self._context = self._finish = self._engine = self._runtime = None
         self._arrays = {}
+        self._held.close()
         self._card.tidy()
 
     def __enter__(self) -> Self:

@@ -91,7 +91,8 @@ def compute_found() -> Iterator[Finding]:
         yield Finding("compute GPU", False, f"{error.message}; not needed", False, error.hint)
         return
     cuda, card = ".".join(map(str, gpu.cuda)), gpu.card
-    yield Finding("compute GPU", True, f"{card.name}, {card.target}, driver for CUDA {cuda}", False)
+    what = f"{card.name}, {card.target}, {card.memory / 2**30:.0f} GB, driver for CUDA {cuda}"
+    yield Finding("compute GPU", True, what, False)
     for device in ON_CARD:
         try:
             check(device, gpu)

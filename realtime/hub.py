@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from aiortc import RTCIceServer
 
 from engines.avatar.store import check_name
+from engines.kernels.budget import MB, budget
 from engines.types import U8, Avatar
 from realtime import admission, memory, transport
 from realtime.codec import Codecs
@@ -94,6 +95,7 @@ class Hub:
             "capacity": self._admission.places(self._worker.load.share()) if known else None,
             "backend": newest.performance.backend if newest else self.backstage.backend,
             "video": str(self.backstage.codecs),
+            "card_mb": budget.used() // MB,
             "failures": sum(s.performance.failures for s in self.sessions.values()),
             "version": self.version,
         }

@@ -86,13 +86,52 @@ class FakeContext:
         return self.works
 
 
+class FakeKernels:
+    """TensorRT for RTX's runtime cache of one card: what a context compiled is in it."""
+
+    def __init__(self, card: bytes) -> None:
+        self._card = card
+        self.content = b""
+
+    def deserialize(self, blob: bytes) -> bool:
+        ours = blob.startswith(self._card)
+        self.content = blob if ours else b""
+        return ours
+
+    def serialize(self) -> bytes:
+        return self.content
+
+
+class FakeConfig:
+    """Of a context of TensorRT for RTX."""
+
+    cuda_graph_strategy: str | None = None
+
+    def __init__(self, card: bytes) -> None:
+        self._kernels = FakeKernels(card)
+        self.cache: FakeKernels | None = None
+
+    def create_runtime_cache(self) -> FakeKernels:
+        return self._kernels
+
+    def set_runtime_cache(self, cache: FakeKernels) -> bool:
+        self.cache = cache
+        return True
+
+
 class FakeEngine:
-    """What TensorRT says about that network. room: whether a context fits on the card."""
+    """What TensorRT says about that network.
+
+    room: whether a context fits on the card; card: what its kernels are compiled for; compiled: how
+    often that was.
+    """
 
     num_io_tensors = 2
+    device_memory_size_v2 = 1000
 
-    def __init__(self, room: bool = True) -> None:
+    def __init__(self, room: bool = True, card: bytes = b"3060 ") -> None:
         self.context = FakeContext() if room else None
+        self.card, self.compiled = card, 0
 
     def get_tensor_name(self, index: int) -> str:
         return "xy"[index]
@@ -106,7 +145,18 @@ class FakeEngine:
     def get_tensor_dtype(self, name: str) -> Any:
         return SimpleNamespace(name="FLOAT")
 
-    def create_execution_context(self) -> FakeContext | None:
+    def create_runtime_config(self) -> FakeConfig:
+        return FakeConfig(self.card)
+
+    def create_execution_context(
+        self, runtime_config: FakeConfig | None = None
+    ) -> FakeContext | None:
+        if runtime_config is not None:
+            assert runtime_config.cuda_graph_strategy == "none"
+            assert runtime_config.cache is not None
+            if not runtime_config.cache.content:
+                self.compiled += 1
+                runtime_config.cache.content = self.card + b"kernels"
         return self.context
 
 
@@ -134,5 +184,6 @@ def fake_trt(engine: FakeEngine | None = None, capabilities: tuple[str, ...] = (
         ILogger=FakeLogger,
         TensorIOMode=SimpleNamespace(INPUT="in"),
         Runtime=runtime,
+        CudaGraphStrategy=SimpleNamespace(DISABLED="none"),
         ComputeCapability=SimpleNamespace(__members__={name: name for name in capabilities}),
     )

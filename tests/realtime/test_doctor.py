@@ -106,7 +106,7 @@ def test_a_card_is_named_with_what_can_compute_on_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(engines.driver, "driver", lambda: Driver(FakeLibrary()))
     monkeypatch.setattr(engines.device, "check", refuse)
     named = {finding.what: finding for finding in doctor.compute_found()}
-    assert named["compute GPU"].found == "NVIDIA Fake 3060, sm_86, driver for CUDA 13.0"
+    assert named["compute GPU"].found == "NVIDIA Fake 3060, sm_86, 12 GB, driver for CUDA 13.0"
     assert named["compute cuda"].ok
     assert (named["compute tensorrt"].ok, named["compute tensorrt"].needed) == (False, False)
     assert named["compute tensorrt"].hint == "pip install it"

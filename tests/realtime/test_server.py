@@ -137,6 +137,7 @@ async def test_health(http: Http) -> None:
         "capacity": 1,
         "backend": "a fake puppet",
         "video": "H264 by the CPU (no card is used)",
+        "card_mb": 0,
         "failures": 0,
         "version": "1.2.3",
     }
