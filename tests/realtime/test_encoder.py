@@ -32,7 +32,7 @@ class Line:
         self, encoder: OpenEncoder | None = None, decoder: OpenDecoder | None = None
     ) -> None:
         self.told: list[str] = []
-        transport.apply(Codecs(encoder, decoder), self.told.append)
+        transport.apply(codecs=Codecs(encoder, decoder), tell=self.told.append)
         self.encoder: Any = aiortc.rtcrtpsender.get_encoder(H264)  # type: ignore[attr-defined]
         self.decoder: Any = aiortc.rtcrtpreceiver.get_decoder(H264)  # type: ignore[attr-defined]
 
