@@ -50,7 +50,7 @@ class CudaRenderer:
         self._flow = device.array(np.zeros((scene.textured, 8), np.float32))
         self._shade = device.array(np.zeros((skinned, 16), np.float32))
         self._nearest = device.array(np.full(scene.keys, _EMPTY))
-        self._person = device.array(np.zeros((height, width, 4), np.float32))
+        self._person = device.array(np.zeros((height, width, 4), np.uint8))
         self.rgba = device.array(np.zeros((height, width, 4), np.uint8))
         self._outlets: dict[str, CudaPicture | CudaVideo] = {}
         self._recorded: dict[frozenset[str], Callable[[], None]] = {}
@@ -160,9 +160,9 @@ class CudaRenderer:
             self._shade, self._person,
         )  # fmt: skip
         if self._picture is None:
-            launch("straighten", (area,), area, self._person, self.rgba)
+            launch("straighten", (-(-area // 4),), area, self._person, self.rgba)
         else:
-            launch("composite", (area,), area, self._person, self._picture, self.rgba)
+            launch("composite", (-(-area // 4),), area, self._person, self._picture, self.rgba)
 
 
 class _Block:

@@ -66,7 +66,7 @@ def test_a_card_is_measured(host: HostDevice, quick: None) -> None:
     assert {step.name for step in figures.steps if step.moved == 0} == {"network"}
     assert list(figures.fps) == [1, 2]
     assert [timed.moved for timed in figures.large] == [
-        64 * (4 * 32 * 2 + 8 + 4), 64 * (2 * 32 * 2 + 8 + 4), 64 * (16 + 4 + 4),
+        64 * (4 * 32 * 2 + 8 + 4), 64 * (2 * 32 * 2 + 8 + 4), 64 * 3 * 32,
     ]  # fmt: skip
     assert "whole frame, device time" in figures.table()
     json.dumps(figures.plain())
