@@ -22,7 +22,7 @@ from realtime.bench_card import CardFigures, Session, drawn_by, measure_card
 from tests.engines.kernels.host import HostDevice
 from tests.realtime.sample import bundled
 
-KERNELS = ["skin", "fade", "planes_texture", "planes_colours", "raster", "paint", "composite"]
+KERNELS = ["skin", "fade", "planes", "raster", "paint", "composite"]
 
 
 @pytest.fixture

@@ -140,28 +140,27 @@ def test_fade(device: Device) -> None:
     np.testing.assert_allclose(got(device, out, colours), want, atol=1e-2)
 
 
-@pytest.mark.parametrize("kernel", ["planes_texture", "planes_colours"])
-def test_planes(device: Device, kernel: str) -> None:
-    mesh = Mesh(2)
+@pytest.mark.parametrize("textured", [1, 25, 59])
+def test_planes(device: Device, textured: int) -> None:
+    mesh, rng, first = Mesh(2), np.random.default_rng(2), 3
     mesh.faces[0] = 5  # no area
-    channels = 2 if kernel == "planes_texture" else 4
-    values = np.random.default_rng(2).random((40, channels), np.float32) * 100
-    want = np.zeros((60, 2 + 3 * channels), np.float32)
-    planes(mesh.points, mesh.faces, values, want)
-    out = device.array(np.full((60, 8 if channels == 2 else 16), np.nan, np.float32))
-    arguments = [device.array(padded(mesh.points)), device.array(padded(mesh.faces))]
-    arguments.append(device.array(values))
-    if channels == 4:  # the points before the first have no colours
-        arguments = [
-            device.array(np.concatenate([np.zeros((3, 4), np.float32), padded(mesh.points)])),
-            device.array(padded(mesh.faces + np.int32(3))),
-            device.array(values),
-            3,
-        ]
-    device.launch(kernel, (60,), 60, *arguments, out)
-    result = got(device, out, np.zeros((60, 8 if channels == 2 else 16), np.float32))
-    size = np.maximum(1, np.abs(want))
-    assert (np.abs(result[:, : want.shape[1]] - want) / size).max() < 1e-3
+    mesh.faces[40] = 7
+    mesh.faces[textured:] = np.maximum(mesh.faces[textured:], first)  # who come first have none
+    xy = rng.random((40, 2), np.float32) * 100
+    colours = rng.random((40, 4), np.float32) * 100
+    wanted = np.zeros((60, 8), np.float32), np.zeros((60, 14), np.float32)
+    planes(mesh.points, mesh.faces, xy, wanted[0])
+    planes(mesh.points, mesh.faces, colours, wanted[1])
+    hosts = np.full((textured, 8), 7, np.float32), np.full((60 - textured, 16), 7, np.float32)
+    flow, shade = map(device.array, hosts)
+    device.launch(
+        "planes", (60,), 60, textured, device.array(padded(mesh.points)),
+        device.array(padded(mesh.faces)), device.array(xy), device.array(colours[first:]), first,
+        flow, shade,
+    )  # fmt: skip
+    results = got(device, flow, hosts[0]), got(device, shade, hosts[1])[:, :14]
+    for result, want in zip(results, (wanted[0][:textured], wanted[1][textured:]), strict=True):
+        assert (np.abs(result - want) / np.maximum(1, np.abs(want)) < 1e-3).all()
 
 
 @pytest.mark.parametrize("fine", [1, 2])
