@@ -113,7 +113,7 @@ class CudaRenderer:
         stance, host = self._renderer.stance(pose), self._stance.host
         host["maps"][:] = stance.maps.ravel()
         host["turn"][:] = stance.turn.ravel()
-        host["rest"][:] = stance.rest.ravel()
+        host["rest"].reshape(-1, 4)[:, :3] = stance.rest.reshape(-1, 3)
         host["view"][:] = stance.view
         host["order"][:] = self._scene.order(stance.order)
         host["box"][:] = self._box.ravel()
@@ -168,7 +168,7 @@ class _Block:
 
     def __init__(self, device: Device, joints: int, sheets: int) -> None:
         sizes = {
-            "maps": 12 * joints, "turn": 4 * joints, "rest": 9 * joints, "view": 3,
+            "maps": 12 * joints, "turn": 4 * joints, "rest": 12 * joints, "view": 3,
             "order": sheets, "box": 4 * sheets,
         }  # fmt: skip
         self.staged: F32 = device.staging(

@@ -110,7 +110,8 @@ def test_skin(device: Device) -> None:
     device.launch(
         "skin", (count,), count, device.array(padded(points, fine)), device.array(padded(centres)),
         device.array(index), device.array(weight), device.array(sheet), device.array(maps),
-        device.array(turn), device.array(rest), device.array(view), width, height, out, box,
+        device.array(turn), device.array(padded(rest.reshape(-1, 3))), device.array(view), width,
+        height, out, box,
     )  # fmt: skip
     placed = got(device, out, padded(points))
     np.testing.assert_allclose(placed[:, :3], want, rtol=1e-5, atol=2e-3)
