@@ -140,7 +140,8 @@ def test_arrays_stay_within_the_budget(card: Card, budget: Budget) -> None:
     with pytest.raises(DeviceError) as caught:
         other.array(large)
     assert caught.value.message == (
-        "the 10 MB that --card-memory allows are too little: 7 MB are taken, another 6 MB do not fit"
+        "the 10 MB that --card-memory allows are too little: 7 MB are taken, "
+        "another 6 MB do not fit"
     )
     del array
     kept = [other.array(large)]  # what the first one's stream has left is given back for it
