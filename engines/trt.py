@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
@@ -72,12 +73,19 @@ def cuda_of(device: str) -> int | None:
 
 
 def engine_key(
-    trt: Any, device: str, model: str, digest: str, precision: str, card: str, target: str
+    trt: Any,
+    device: str,
+    model: str,
+    digest: str,
+    precision: str,
+    card: str,
+    target: str,
+    batch: int = 1,
 ) -> EngineKey:
     """Under what an engine is kept. A plan of TensorRT for RTX serves every card of its target."""
     shared = device == "tensorrt-rtx"
     name = f"{device} {trt.__version__}"
-    return EngineKey(model, digest, "any" if shared else card, target, name, precision)
+    return EngineKey(model, digest, "any" if shared else card, target, name, precision, batch)
 
 
 def open_engine(
@@ -87,27 +95,37 @@ def open_engine(
     precision: str,
     cache: EngineCache,
     report: Report | None = None,
+    batch: int = 1,
 ) -> TrtEngine:
     """An engine on this machine's card, out of ``cache`` or compiled into it.
 
+    batch: see ``build``.
     Raises DeviceError as ``library``, ``Driver`` and ``CudaDevice`` do, ModelError as ``build``.
     """
     trt, card, gpu = library(device), driver().card, CudaDevice()
     target = card.target
     model = graph.name.split(".")[0]
-    key = engine_key(trt, device, model, digest, precision, card.name, target)
+    key = engine_key(trt, device, model, digest, precision, card.name, target, batch)
     ahead = target if target in targets(trt) else None
     return cache.open(
         key,
-        lambda: build(trt, graph, ahead, report),
+        lambda: build(trt, graph, ahead, report, batch),
         lambda plan: TrtEngine(plan, device, trt, gpu),
     )
 
 
-def build(trt: Any, graph: Path, target: str | None = None, report: Report | None = None) -> bytes:
+def build(
+    trt: Any,
+    graph: Path,
+    target: str | None = None,
+    report: Report | None = None,
+    batch: int = 1,
+) -> bytes:
     """Compile an ONNX file into a plan, each tensor in the type that the file gives it.
 
     target: "sm_86", needs no card, TensorRT for RTX only; None: this machine's card.
+    batch: the most rows of a run; it is tuned for as many. One is fixed: kernels for any number of
+    rows are slower for one.
     Raises ModelError for a file that TensorRT cannot compile, DeviceError for an unknown target.
     """
     complaints: list[str] = []
@@ -123,6 +141,9 @@ def build(trt: Any, graph: Path, target: str | None = None, report: Report | Non
         raise ModelError(f"{graph.name}: TensorRT cannot read it ({'; '.join(errors)})")
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)  # float32 means float32
+    _size(builder, network, config, batch)
+    if targets(trt):
+        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)  # else it may not be recordable
     if target is not None or targets(trt):
         config.num_compute_capabilities = 1
         config.set_compute_capability(_capability(trt, target), 0)
@@ -133,6 +154,19 @@ def build(trt: Any, graph: Path, target: str | None = None, report: Report | Non
     if plan is None:
         raise ModelError(f"{graph.name}: TensorRT cannot compile it ({'; '.join(complaints)})")
     return bytes(plan)
+
+
+def _size(builder: Any, network: Any, config: Any, batch: int) -> None:
+    """Say how many rows the inputs may have where the file leaves that open."""
+    profile = builder.create_optimization_profile()
+    for tensor in (network.get_input(i) for i in range(network.num_inputs)):
+        first, *rest = tuple(tensor.shape)
+        if first == -1 and batch == 1:
+            tensor.shape = (1, *rest)
+        elif first == -1:
+            profile.set_shape(tensor.name, *((rows, *rest) for rows in (1, batch, batch)))
+    if batch > 1:
+        config.add_optimization_profile(profile)
 
 
 def targets(trt: Any) -> list[str]:
@@ -147,6 +181,7 @@ class TrtEngine:
 
     ``run`` takes and gives numpy arrays. For a frame that stays on the card: others write to the
     ``array`` of an input, ``enqueue``, and read the ``array`` of an output. One thread at a time.
+    Inputs, outputs, arrays and ``run`` are of as many rows as the plan allows.
     Raises ModelError for a plan that this library and card refuse, DeviceError for a full card.
     """
 
@@ -154,7 +189,7 @@ class TrtEngine:
 
     def __init__(self, plan: bytes, device: str, trt: Any, card: Device) -> None:
         self.device = device
-        self._card = card
+        self._card, self._trt = card, trt
         self._complaints: list[str] = []
         self._logger = _logger(trt, self._complaints)
         with card.at_work():
@@ -162,21 +197,18 @@ class TrtEngine:
             engine = self._runtime.deserialize_cuda_engine(plan)
             if engine is None:
                 raise ModelError(f"{device}: the engine is refused ({self._said()})")
-            self._engine, self._context = engine, engine.create_execution_context()
-        if self._context is None:
-            raise DeviceError(
-                f"{device}: the card's memory is full ({self._said()})",
-                f"close other programs that use the card, or {ON_CPU}",
-            )
+            self._engine = engine
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
-        specs = [_spec(engine, name) for name in names]
         is_input = [engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names]
+        self._batch = _batch(engine, [n for n, first in zip(names, is_input, strict=True) if first])
+        specs = [_spec(engine, name, self._batch) for name in names]
         self.inputs = tuple(s for s, first in zip(specs, is_input, strict=True) if first)
         self.outputs = tuple(s for s, first in zip(specs, is_input, strict=True) if not first)
         self._staged = {s.name: card.staging(s.shape, np.dtype(s.dtype).type) for s in specs}
         self._arrays = {name: card.array(staged) for name, staged in self._staged.items()}
-        for name, array in self._arrays.items():
-            self._context.set_tensor_address(name, card.address(array))
+        self._contexts: dict[int, Any] = {}
+        self._scratch: Any = None
+        self._context(self._batch)
 
     def run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
         """See ``Engine.run``; DeviceError when the card fails."""
@@ -197,18 +229,59 @@ class TrtEngine:
         """An input or output where the network reads or writes it: of its shape, on the card."""
         return self._arrays[name]
 
-    def enqueue(self, card: Device) -> None:
-        """Start on ``card``'s stream; copies nothing and does not wait. Raises DeviceError."""
-        card.call(self._start)
+    def enqueue(self, card: Device, rows: int | None = None) -> None:
+        """Start on ``card``'s stream; copies nothing and does not wait. rows: how many of the
+        batch, None: all. Raises DeviceError."""
+        rows = self._batch if rows is None else rows
+        if not 1 <= rows <= self._batch:
+            raise ValueError(f"rows: got {rows}, wanted 1 to {self._batch}")
+        card.call(partial(self._start, self._context(rows)))
 
-    def _start(self, stream: int) -> None:
-        if not self._context.execute_async_v3(stream):
+    def _start(self, context: Any, stream: int) -> None:
+        if not context.execute_async_v3(stream):
             raise DeviceError(f"{self.device}: the engine failed ({self._said()})", ON_CPU)
+
+    def _context(self, rows: int) -> Any:
+        """For so many rows. Each has its own: another shape would spoil what is recorded of one."""
+        if rows not in self._contexts:
+            with self._card.at_work():
+                made = self._engine.create_execution_context() if self._batch == 1 else self._open()
+            if made is None:
+                raise DeviceError(
+                    f"{self.device}: the card's memory is full ({self._said()})",
+                    f"close other programs that use the card, or {ON_CPU}",
+                )
+            for name, array in self._arrays.items():
+                made.set_tensor_address(name, self._card.address(array))
+            if self._batch > 1:
+                self._give_scratch(made)
+                for spec in self.inputs:
+                    made.set_input_shape(spec.name, (rows, *spec.shape[1:]))
+            self._contexts[rows] = made
+        return self._contexts[rows]
+
+    def _open(self) -> Any:
+        """A context for any number of rows, still without memory."""
+        how = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        strategies = getattr(self._trt, "DynamicShapesKernelSpecializationStrategy", None)
+        if strategies is not None:  # RTX: else a recording keeps the slow kernels of the first run
+            settings = self._engine.create_runtime_config()
+            settings.set_execution_context_allocation_strategy(how)
+            settings.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+            how = settings
+        return self._engine.create_execution_context(how)
+
+    def _give_scratch(self, context: Any) -> None:
+        """All contexts have the same: they run one after the other."""
+        if self._scratch is None:
+            size = self._engine.device_memory_size_v2
+            self._scratch = self._card.array(np.zeros(size, np.uint8))
+        context.set_device_memory(self._card.address(self._scratch), self._scratch.nbytes)
 
     def close(self) -> None:
         """Give the card's memory back."""
-        self._context = self._engine = self._runtime = None
-        self._arrays = {}
+        self._contexts, self._arrays, self._scratch = {}, {}, None
+        self._engine = self._runtime = None
         self._card.tidy()
 
     def __enter__(self) -> Self:
@@ -222,8 +295,16 @@ class TrtEngine:
         return said or "it does not say why"
 
 
-def _spec(engine: Any, name: str) -> TensorSpec:
+def _batch(engine: Any, inputs: list[str]) -> int:
+    """The most rows of a run: those of its profile where they are open, else one."""
+    open_ = [name for name in inputs if tuple(engine.get_tensor_shape(name))[:1] == (-1,)]
+    return max((engine.get_tensor_profile_shape(name, 0)[2][0] for name in open_), default=1)
+
+
+def _spec(engine: Any, name: str, batch: int) -> TensorSpec:
     shape = tuple(engine.get_tensor_shape(name))
+    if shape[:1] == (-1,):
+        shape = (batch, *shape[1:])
     if min(shape, default=1) < 0:
         raise ModelError(f"tensor {name}: got shape {shape}, wanted one of fixed size")
     return TensorSpec(name, DTYPES[engine.get_tensor_dtype(name).name], shape)
