@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from engines.base import TensorSpec
 from engines.kernels.cuda import Device
+from engines.keypoints.refine import MIN_PEAK
 from engines.keypoints.region import Region
 from engines.types import U8
 
@@ -30,34 +32,51 @@ class OnCard(Protocol):
 
 
 class CudaCamera:
-    """YUV420 planes (BT.601, video range) of one even size (width, height) on a device."""
+    """The picture that a camera gave last, on a device.
 
-    def __init__(self, device: Device, size: tuple[int, int]) -> None:
-        width, height = size
-        if width % 2 or height % 2:
-            raise ValueError(f"size: got {size}, wanted even sides")
-        self.size = size
+    size: its (width, height); planes: there, luma, blue and red, u8, each in one row; version:
+    another one whenever the planes lie elsewhere. What was recorded on those of an earlier version
+    reads memory that is no more.
+    """
+
+    def __init__(self, device: Device) -> None:
         self._device = device
-        self._staged: U8 = device.staging((3 * height // 2, width), np.uint8)
-        self._array = device.array(self._staged)
-        flat, area = self._array.reshape(-1), width * height
-        self.luma, self.blue, self.red = (
-            flat[:area],
-            flat[area : area * 5 // 4],
-            flat[area * 5 // 4 :],
-        )
+        self.size = (0, 0)
+        self.planes: tuple[Any, ...] = ()
+        self.version = 0
+        self._shown: U8 | None = None
 
-    def put(self, luma: U8, blue: U8, red: U8) -> None:
-        """Take a picture's planes: u8 (height, width), and twice (height / 2, width / 2)."""
-        width, height = self.size
-        flat, area = self._staged.reshape(-1), width * height
-        flat[:area].reshape(height, width)[...] = luma
-        chroma = flat[area:].reshape(2, height // 2, width // 2)
-        chroma[0], chroma[1] = blue, red
+    def show(self, planes: U8) -> None:
+        """Send a picture, in one piece, unless it is the very array that was shown last.
 
-    def upload(self) -> None:
-        """Send what was put, in one piece; it is there before what is launched next."""
+        planes: u8 (H * 3 / 2, W), YUV420 planes one after the other (BT.601, video range), as
+        PyAV's ``to_ndarray`` gives them; it is there before what is launched next, and must not be
+        written to after. Not while a ``CudaEye.look`` is under way, which waits for the device: the
+        memory that the device fetches the last picture from is written to. Raises ValueError for
+        other arrays and odd sides, DeviceError.
+        """
+        if planes is self._shown:
+            return
+        if planes.dtype != np.uint8 or planes.ndim != 2:
+            raise ValueError(f"planes: got {planes.dtype} {planes.shape}, wanted uint8 (H*3/2, W)")
+        rows, width = planes.shape
+        if rows % 3 or width % 2 or not planes.size:
+            raise ValueError(f"planes: got {planes.shape}, wanted (H * 3 / 2, W) of even sides")
+        self._shown = None
+        if self.size != (width, rows // 3 * 2):
+            self._make_room(width, rows // 3 * 2)
+        self._staged[:] = planes
         self._device.upload(self._staged, self._array)
+        self._shown = planes
+
+    def _make_room(self, width: int, height: int) -> None:
+        self.size = (0, 0)  # should the card be full
+        self._staged: U8 = self._device.staging((height * 3 // 2, width), np.uint8)
+        self._array = self._device.array(self._staged)
+        flat, area = self._array.reshape(-1), width * height
+        self.planes = (flat[:area], flat[area : area * 5 // 4], flat[area * 5 // 4 :])
+        self.version += 1
+        self.size = (width, height)
 
 
 class CudaEye:
@@ -65,7 +84,9 @@ class CudaEye:
     ``look`` writes into the network's own input, and only its outputs come down.
 
     The input is f32 (1, S, S, 3), gain * RGB + bias. replicate: the picture's edge goes on beyond
-    it, else black. The CPU's twin is ``Region.crop`` and ``Engine.run``.
+    it, else black. Where the network has a heatmap f32 (1, K, H, W) and landmarks (K, 5), the
+    heatmap stays on the device and moves the landmarks there (kernel ``refine``). The CPU's twins
+    are ``Region.crop``, ``Engine.run`` and ``refine``.
     """
 
     def __init__(
@@ -83,40 +104,58 @@ class CudaEye:
         self._name, self._side = spec.name, spec.shape[1]
         self._matrix: NDArray[np.float64] = device.staging((6,), np.float64)
         self._matrix_there = device.array(self._matrix)
+        outputs = {spec.name: spec for spec in engine.outputs}
+        heat = outputs.pop("heatmap", None)
         self._results = {
-            spec.name: device.staging(spec.shape, np.dtype(spec.dtype).type)
-            for spec in engine.outputs
+            name: device.staging(spec.shape, np.dtype(spec.dtype).type)
+            for name, spec in outputs.items()
         }
-        self._replay = None if engine.recordable else self.frame
+        self._heat = None if heat is None else heat.shape
+        if self._heat is not None:
+            self._results["refined"] = device.staging((self._heat[1], 3), np.float32)
+            self._refined = device.array(self._results["refined"])
+        self._replay: Callable[[], None] | None = None
+        self._version = -1  # of the camera's planes that were looked at last
 
     def place(self, region: Region) -> None:
         """Where the next ``frame`` looks."""
         self._matrix[:] = region.matrix(self._side)[:2].ravel()
 
     def look(self, region: Region) -> dict[str, NDArray[Any]]:
-        """What the network says about a square of the picture that was uploaded last.
+        """What the network says about a square of the picture that was shown last.
 
-        By name, valid until the next call. Raises DeviceError when the card fails.
+        By name, valid until the next call; instead of "heatmap" there is "refined" f32 (K, 3), x,
+        y, z of the landmarks as shares of the square's side. DeviceError when the card fails.
         """
         self.place(region)
-        if self._replay is None:
-            self.frame()  # loads what the libraries load late, which a recording must not
+        if self._version == self._camera.version:
+            (self._replay or self.frame)()
             self._device.wait()
-            self._replay = self._device.record(self.frame)
-        self._replay()
+            return self._results
+        self.frame()  # loads what the libraries load late, which a recording must not
         self._device.wait()
+        if self._engine.recordable:
+            self._replay = self._device.record(self.frame)
+        self._version = self._camera.version
         return self._results
 
     def frame(self) -> None:
-        """All of it, to be recorded: one upload of 48 bytes, a kernel, the network, downloads."""
-        camera, device = self._camera, self._device
-        width, height = camera.size
+        """All of it, to be recorded: one upload of 48 bytes, a kernel, the network, a kernel where
+        it has a heatmap, downloads."""
+        device, engine, (width, height) = self._device, self._engine, self._camera.size
+        luma, blue, red = self._camera.planes
         device.upload(self._matrix, self._matrix_there)
         device.launch(
-            "look", (self._side, self._side), self._side, camera.luma, width, camera.blue,
-            camera.red, width // 2, 1, width, height, self._matrix_there, int(self._replicate),
-            float(self._gain), float(self._bias), self._engine.array(self._name),
+            "look", (self._side, self._side), self._side, luma, width, blue, red, width // 2, 1,
+            width, height, self._matrix_there, int(self._replicate), float(self._gain),
+            float(self._bias), engine.array(self._name),
         )  # fmt: skip
-        self._engine.enqueue(device)
+        engine.enqueue(device)
+        if self._heat is not None:
+            _, count, rows, columns = self._heat
+            device.launch(
+                "refine", (count,), count, engine.array("landmarks"), float(self._side),
+                engine.array("heatmap"), columns, rows, MIN_PEAK, self._refined,
+            )  # fmt: skip
         for name, staged in self._results.items():
-            device.download(self._engine.array(name), staged)
+            device.download(self._refined if name == "refined" else engine.array(name), staged)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,9 @@ from engines.kernels.cuda import Device
 from engines.render import HIDDEN_M, SHOWN_M, Renderer
 from engines.scene import FINE, Scene
 from engines.types import F32, U8, Pose
+from engines.video_cuda import CudaPicture, CudaVideo
+
+RGBA = frozenset({"rgba"})
 
 _WARP = 32  # threads that draw one triangle
 _EMPTY = np.uint64(2**64 - 1)  # a raster's pixel without a triangle
@@ -20,10 +25,11 @@ _EMPTY = np.uint64(2**64 - 1)  # a raster's pixel without a triangle
 class CudaRenderer:
     """Draws what its CPU twins, a renderer and a backdrop, define: one avatar at one size.
 
-    scene: the renderer's. Every buffer is allocated here. A frame is one upload (the bones' maps
-    and the sheets' order), seven kernels and one download, recorded once and replayed; for another
-    avatar, size or view make another CudaRenderer. When the device fails (DeviceError) the twins
-    can go on. Not for several threads at once. rgba: the frame on the device, u8 (H, W, 4).
+    scene: the renderer's. A frame is one upload (the bones' maps and the sheets' order), seven
+    kernels, what each form of the picture takes, and a download for each; it is recorded once for
+    each set of forms and replayed. For another avatar, size or view make another CudaRenderer: all
+    it draws with is allocated here. When the device fails (DeviceError) the twins can go on. Not
+    for several threads at once. rgba: the frame on the device, u8 (H, W, 4).
     """
 
     def __init__(
@@ -46,7 +52,9 @@ class CudaRenderer:
         self._nearest = device.array(np.full(scene.keys, _EMPTY))
         self._person = device.array(np.zeros((height, width, 4), np.float32))
         self.rgba = device.array(np.zeros((height, width, 4), np.uint8))
-        self._out: U8 = device.staging((height, width, 4), np.uint8)
+        self._outlets: dict[str, CudaPicture | CudaVideo] = {}
+        self._recorded: dict[frozenset[str], Callable[[], None]] = {}
+        self._picture: Any = None
         self._stance = _Block(device, len(renderer.avatar.body.parents), len(scene.names))
         self._box = np.array(
             [(fine * width, fine * height, 0, 0) for fine in scene.sheets[:, 1]], np.int32
@@ -54,12 +62,15 @@ class CudaRenderer:
         self.set_backdrop(backdrop)
 
     def set_backdrop(self, backdrop: Backdrop) -> None:
-        """Lay the person over another background of the same size."""
-        picture = backdrop.picture
-        self._picture = None if picture is None else self._device.array(picture)
-        self._frame()  # loads what the device loads late, which a recording must not
+        """Lay the person over another background of the same size. Raises DeviceError."""
+        picture = None if backdrop.picture is None else self._device.array(backdrop.picture)
+        if picture is not None and self._picture is not None:
+            self._device.copy(picture, self._picture)  # where what is recorded reads it
+        else:
+            self._picture = picture
+            self._recorded.clear()
+            self.draw()  # proves that it can, before anybody counts on it
         self._device.wait()
-        self._replay = self._device.record(self._frame)
 
     def render(self, pose: Pose) -> U8:
         """The finished frame, u8 (H, W, 4) straight RGBA, in a buffer that the next call reuses.
@@ -67,13 +78,35 @@ class CudaRenderer:
         Raises ValueError as ``Renderer.stance`` does, DeviceError if the device fails.
         """
         self.place(pose)
-        return self.take()
+        return self.take()["rgba"]
 
-    def take(self) -> U8:
-        """The frame of what was placed; DeviceError if the device fails."""
-        self._replay()
-        self._device.wait()
-        return self._out
+    def take(self, forms: frozenset[str] = RGBA) -> dict[str, U8]:
+        """The frame of what was placed in each of ``forms``, in buffers that the next call reuses.
+
+        forms: "rgba", u8 (H, W, 4) straight; "plain" and "packed", see ``CudaVideo``; none is
+        RGBA. Only these are computed and downloaded. Raises ValueError for others, DeviceError if
+        the device fails.
+        """
+        forms = forms or RGBA
+        replay = self._recorded.get(forms)
+        if replay is not None:
+            replay()
+            self._device.wait()
+        else:
+            for form in forms - self._outlets.keys():
+                self._outlets[form] = self._outlet(form)
+            frame = partial(self._frame, forms)
+            frame()  # loads what the device loads late, which a recording must not
+            self._device.wait()
+            self._recorded[forms] = self._device.record(frame)
+        return {form: self._outlets[form].out for form in forms}
+
+    def _outlet(self, form: str) -> CudaPicture | CudaVideo:
+        if form == "rgba":
+            return CudaPicture(self._device, self.rgba)
+        if form not in ("plain", "packed"):
+            raise ValueError(f"form: got {form!r}, wanted rgba, plain or packed")
+        return CudaVideo(self._device, self.rgba, packed=form == "packed")
 
     def place(self, pose: Pose) -> None:
         """What the next ``draw`` draws. Raises ValueError as ``Renderer.stance`` does."""
@@ -85,9 +118,10 @@ class CudaRenderer:
         host["order"][:] = self._scene.order(stance.order)
         host["box"][:] = self._box.ravel()
 
-    def _frame(self) -> None:
+    def _frame(self, forms: frozenset[str]) -> None:
         self.draw()
-        self._device.download(self.rgba, self._out)
+        for form in sorted(forms):
+            self._outlets[form].frame()
 
     def draw(self) -> None:
         """One upload and seven kernels, to be recorded; the frame stays in ``rgba``."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.kernels.cuda import Device
+from engines.keypoints.refine import KERNEL
 from engines.types import I32
 
 CALL = "network"  # what a library does: no other is called
@@ -179,8 +180,12 @@ def must_move(step: Step, drawn: Drawn) -> int:
 
     Usually each of its arrays once. The rasters and textures are only touched where something is
     drawn: 8 bytes are written for each sample that holds a triangle; to paint, 8 are read for each
-    within a box, 8 written for each held, and a texel of 16 read for each of a texture's.
+    within a box, 8 written for each held, and a texel of 16 read for each of a texture's. Of a heat
+    map only the cells about the landmark are read.
     """
+    if step.name == "refine":
+        count, landmarks, _, _, _, _, _, refined = step.arguments
+        return int(landmarks.nbytes + refined.nbytes + 4 * count * KERNEL * KERNEL)
     if step.name == "raster":
         _, placed, faces, sheets, box, _, flow, _, _ = step.arguments
         once = [placed, faces, sheets, box, flow]

@@ -55,7 +55,7 @@ class Session:
         renderer = Renderer(avatar, SIZE)
         self.scene = Scene.of(renderer)
         backdrop = Backdrop(avatar, SIZE, renderer.view, "photo")
-        self._camera = CudaCamera(listed, CAMERA)
+        self._camera = CudaCamera(listed)
         self._eye = None
         if engine is not None:
             self._eye = CudaEye(listed, self._camera, engine, 1 / 255, 0.0, True)
@@ -71,7 +71,7 @@ class Session:
 
     def _steps(self) -> list[Step]:
         self.listed.steps.clear()
-        self._camera.upload()
+        self._camera.show(np.zeros((CAMERA[1] * 3 // 2, CAMERA[0]), np.uint8))
         if self._eye is not None:
             self._eye.frame()
         self._drawing.draw()

@@ -73,7 +73,7 @@ class Painter:
             with times.stage("render"):
                 self._cuda.place(pose)  # raises what is the pose's own fault
                 try:
-                    return self._cuda.take()
+                    return self._cuda.take()["rgba"]
                 except Exception as error:
                     self._fail(error)
         with times.stage("render"):

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
+from engines.packed import bleed
 from engines.types import U8, Frame
 from realtime.mailbox import Mailbox, MailboxClosed
 from realtime.mark import write_mark
-from realtime.packed import bleed
 from realtime.transport import VIDEO_CLOCK_HZ, as_rgb, encoder_pool
 
 Form = Literal["plain", "packed"]

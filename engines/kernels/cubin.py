@@ -27,6 +27,7 @@ FILES = (
     "composite.cu",
     "warp.cu",
     "look.cu",
+    "refine.cu",
     "video.cu",
 )
 OPTIONS = ("-std=c++17",)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines.avatar import store
 from engines.backdrop import Backdrop
@@ -17,7 +21,9 @@ from engines.render import Renderer
 from engines.render_cuda import CudaRenderer
 from engines.scene import Scene
 from engines.types import F32, U8, Avatar, Pose
+from realtime.track import Form, to_video
 from tests.engines.figures import SIZE, avatar, with_hand
+from tests.engines.kernels.host import HostDevice
 from tests.engines.test_render import turned
 
 WANTED_DB = 45.0
@@ -80,6 +86,64 @@ def test_another_background_from_the_next_frame_on(device: Device) -> None:
         backdrop = Backdrop(figure, SIZE, renderer.view, spec)
         cuda.set_backdrop(backdrop)
         assert psnr(cuda.render(figure.reference), backdrop.under(person)) >= WANTED_DB
+
+
+@pytest.mark.parametrize("size", [SIZE, (101, 77), (7, 9)])
+@pytest.mark.parametrize("spec", ["photo", "none"])
+def test_the_encoders_planes_are_the_cpus(device: Device, spec: str, size: tuple[int, int]) -> None:
+    figure, _ = with_hand((0, 0))
+    *_, cuda = twins(figure, device, spec, size)
+    every = frozenset({"rgba", "plain", "packed"})
+    for pose in poses(figure)[:3]:
+        cuda.place(pose)
+        taken = {form: picture.copy() for form, picture in cuda.take(every).items()}
+        assert taken.keys() == every
+        forms: tuple[Form, ...] = ("plain", "packed")
+        for form in forms:
+            want = to_video(taken["rgba"], form).to_ndarray().astype(int)
+            # packed: OpenCV rounds the continued colours in several places
+            assert np.abs(taken[form] - want).max() <= (form == "packed")
+            again = cuda.take(frozenset({form}))
+            np.testing.assert_array_equal(again.pop(form), taken[form])
+            assert not again
+        np.testing.assert_array_equal(cuda.take()["rgba"], taken["rgba"])
+        np.testing.assert_array_equal(cuda.take(frozenset())["rgba"], taken["rgba"])
+    with pytest.raises(ValueError, match="got 'jpeg'"):
+        cuda.take(frozenset({"rgba", "jpeg"}))
+
+
+def test_only_what_is_asked_for_is_made(kernels_on_host: ctypes.CDLL) -> None:
+    asked: Counter[str] = Counter()
+
+    class Counting(HostDevice):
+        def array(self, host: NDArray[Any]) -> Any:
+            asked["bytes"] += host.nbytes
+            return super().array(host)
+
+        def launch(self, kernel: str, threads: tuple[int, ...], *arguments: Any) -> None:
+            asked[kernel] += 1
+            super().launch(kernel, threads, *arguments)
+
+        def download(self, array: Any, host: NDArray[Any]) -> None:
+            asked["down"] += host.nbytes
+            super().download(array, host)
+
+    figure = avatar()
+    *_, cuda = twins(figure, Counting(kernels_on_host), "photo")
+    cuda.place(figure.reference)
+    area = SIZE[0] * SIZE[1]
+    for form, size, kernels in (
+        ("rgba", 4 * area, {}),
+        ("plain", area * 3 // 2, {"video": 1}),
+        ("packed", 3 * area, {"cells": 1, "bleed": 1, "video": 1}),
+    ):
+        for again in (False, True):
+            asked.clear()
+            cuda.take(frozenset({form}))
+            assert asked["down"] == size
+            assert (asked["bytes"] > 0) == (form != "rgba" and not again)
+            made = {name: asked[name] for name in ("cells", "bleed", "video") if asked[name]}
+            assert made == kernels
 
 
 def test_a_pose_that_cannot_be_drawn_leaves_the_next_frame_whole(device: Device) -> None:

@@ -41,6 +41,8 @@ def test_what_a_step_has_to_move() -> None:
     assert must_move(step("skin"), drawn) == 7
     raster = (0, sized(10), sized(20), sized(1), sized(2), sized(9999), sized(30), 0, sized(9999))
     assert must_move(step("raster", *raster), drawn) == 63 + 800
+    refine = (39, sized(780), 256.0, sized(9999), 64, 64, 0.5, sized(468))
+    assert must_move(step("refine", *refine), drawn) == 780 + 468 + 39 * 49 * 4
     texels = sized(500)  # smaller than what is drawn of it: read once
     paint = (
         0,

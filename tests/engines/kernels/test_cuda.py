@@ -15,6 +15,7 @@ from engines.kernels.planes import planes
 from engines.kernels.raster import FAR, SOLID, raster
 from engines.kernels.skin import skin
 from engines.kernels.warp import warp
+from engines.keypoints.refine import KERNEL, MIN_PEAK, refine
 from engines.types import F32, I32, U8
 
 EMPTY = np.uint64(2**64 - 1)
@@ -284,6 +285,40 @@ def test_composite_and_straighten(device: Device, count: int) -> None:
     straighten(person, want)
     device.launch("straighten", (count,), count, held[0], held[2])
     assert _apart(got(device, held[2], want), want) <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (16, 32)])
+def test_refine(device: Device, height: int, width: int) -> None:
+    rng = np.random.default_rng(height)
+    count, side = 200, 256
+    raw = rng.normal(size=(count, 5)).astype(np.float32) * 40
+    raw[:, :2] = rng.random((count, 2)) * 340 - 40  # some outside
+    edges = [0.0, -0.0, -3.9, -4.1, 255.9, 256.0, 1e9, -1e9, 1e30, np.inf, np.nan]
+    for k, edge in enumerate(edges):
+        raw[2 * k, 0], raw[2 * k + 1, 1] = edge, edge
+    heat = rng.normal(size=(count, height, width)).astype(np.float32) * 4 - 4
+    heat[50:60] = -0.1  # no peak
+    heat[60:70] = 0  # just one
+    heat[70:80] = rng.normal(size=(10, height, width)) * 1e6
+    heat[80:90] = -1e30
+    heat[90:95], heat[95:100] = np.inf, -np.inf
+    heat[100:105] = np.nan
+    with np.errstate(all="ignore"):
+        want: F32 = raw[:, :3] / np.float32(side)
+        stays = want.copy()
+        refine(want, heat, KERNEL, MIN_PEAK)
+    out = device.array(np.full_like(want, np.nan))
+    device.launch(
+        "refine", (count,), count, device.array(raw), float(side), device.array(heat), width,
+        height, MIN_PEAK, out,
+    )  # fmt: skip
+    result = got(device, out, want)
+    moved = (want[:, :2] != stays[:, :2]).any(1)
+    assert 50 < moved.sum() < 180
+    np.testing.assert_array_equal(result[~moved], stays[~moved])
+    np.testing.assert_array_equal(result[:, 2], stays[:, 2])
+    # The twin sums in double precision; a millionth of a crop of 500 px is nothing.
+    np.testing.assert_allclose(result, want, rtol=0, atol=1e-6)
 
 
 def _apart(a: NDArray[Any], b: NDArray[Any]) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engines.backdrop import Backdrop
 from engines.errors import DeviceError
 from engines.kernels import cuda
 from engines.kernels.cuda import CudaDevice
@@ -16,6 +18,7 @@ from engines.proof import prove_kernels
 from engines.render import Renderer
 from realtime import bench_card
 from realtime.bench_card import measure_card
+from realtime.track import to_video
 from tests.engines.fake_cupy import Card, CudaError, fake_cupy
 from tests.engines.figures import with_hand
 from tests.engines.test_render_cuda import WANTED_DB, poses, psnr, twins
@@ -47,6 +50,32 @@ def test_the_recorded_frame_is_the_cpus(card: Card) -> None:
     for pose in poses(figure):
         want = backdrop.under(renderer.render(pose))
         assert psnr(on_card.render(pose), want) >= WANTED_DB
+
+
+def test_a_set_of_forms_is_recorded_once_until_the_background_comes_or_goes(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded: list[Callable[[], None]] = []
+    record = CudaDevice.record
+
+    def listing(self: CudaDevice, work: Callable[[], None]) -> Callable[[], None]:
+        recorded.append(work)
+        return record(self, work)
+
+    monkeypatch.setattr(CudaDevice, "record", listing)
+    figure, _ = with_hand((0, 0))
+    renderer, backdrop, on_card = twins(figure, CudaDevice(), "photo")
+    counts = []
+    for spec in ("photo", "#204060", "blur", "none", "none", "#600000", "photo"):
+        backdrop = Backdrop(figure, renderer.size, renderer.view, spec)
+        on_card.set_backdrop(backdrop)
+        for pose in poses(figure)[:2]:
+            want = backdrop.under(renderer.render(pose))
+            assert psnr(on_card.render(pose), want) >= WANTED_DB
+            planes = on_card.take(frozenset({"plain"}))["plain"]
+            assert np.abs(planes - to_video(want, "plain").to_ndarray().astype(int)).mean() < 0.5
+        counts.append(len(recorded))
+    assert counts == [2, 2, 2, 4, 6, 8, 8]
 
 
 def test_what_is_recorded_happens_at_each_replay_only(card: Card) -> None:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from engines.kernels.cuda import Device
 from engines.keypoints.region import Region
+from engines.packed import CELL, FAINT, REACH, SIGMA
 from engines.types import U8
-from realtime.packed import CELL, FAINT, REACH, SIGMA
 from realtime.track import to_video
 from tests.engines.kernels.test_cuda import got
 

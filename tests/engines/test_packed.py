@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from realtime.packed import bleed
+from engines.packed import bleed
 
 
 def test_colours_go_on_past_the_edge() -> None:
