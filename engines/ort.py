@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -151,7 +152,7 @@ class OrtOnCard(OrtEngine):
 
     As with ``TrtEngine`` others write to the ``array`` of an input, ``enqueue``, and read the
     ``array`` of an output. device: "cpu" where the card's memory is the machine's own.
-    batch: the most rows of a run; ``run`` takes any number of them.
+    batch: the most rows of a run, those of inputs, outputs, arrays and of ``run``.
     """
 
     recordable = False  # ONNX Runtime allocates while it runs
@@ -165,8 +166,10 @@ class OrtOnCard(OrtEngine):
         on_stream = {"user_compute_stream": str(self._stream)} if device == "cuda" else {}
         super().__init__(path, device, settings=on_stream, batch=1 if batch == 1 else None)
         self._card, self._batch = card, batch
+        self.inputs = tuple(_of(spec, batch) for spec in self.inputs)
+        self.outputs = tuple(_of(spec, batch) for spec in self.outputs)
         self._arrays = {
-            spec.name: card.array(np.zeros(_rows(spec, batch), spec.dtype))
+            spec.name: card.array(np.zeros(spec.shape, spec.dtype))
             for spec in (*self.inputs, *self.outputs)
         }
         self._bindings: dict[int, Any] = {}
@@ -186,13 +189,11 @@ class OrtOnCard(OrtEngine):
     def _binding(self, rows: int) -> Any:
         if rows not in self._bindings:
             binding = self._session.io_binding()
-            for specs, bind in (
-                (self.inputs, binding.bind_input),
-                (self.outputs, binding.bind_output),
-            ):
-                for spec in specs:
-                    place = _rows(spec, rows), self._card.address(self._arrays[spec.name])
-                    bind(spec.name, self.device, 0, np.dtype(spec.dtype).type, *place)
+            for spec in (*self.inputs, *self.outputs):
+                bind = binding.bind_input if spec in self.inputs else binding.bind_output
+                dtype, at = np.dtype(spec.dtype).type, self._card.address(self._arrays[spec.name])
+                shape = spec.shape if self._batch == 1 else (rows, *spec.shape[1:])
+                bind(spec.name, self.device, 0, dtype, shape, at)
             self._bindings[rows] = binding
         return self._bindings[rows]
 
@@ -212,9 +213,9 @@ class OrtOnCard(OrtEngine):
         self._bindings, self._arrays = {}, {}
 
 
-def _rows(spec: TensorSpec, rows: int) -> tuple[int, ...]:
-    """The shape of so many rows."""
-    return (rows, *spec.shape[1:]) if spec.shape[:1] == (-1,) else spec.shape
+def _of(spec: TensorSpec, batch: int) -> TensorSpec:
+    """With so many rows where they were open."""
+    return replace(spec, shape=(batch, *spec.shape[1:])) if spec.shape[:1] == (-1,) else spec
 
 
 def _spec(value: Any) -> TensorSpec:
