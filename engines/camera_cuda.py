@@ -40,7 +40,7 @@ class CudaCamera:
     """
 
     def __init__(self, device: Device) -> None:
-        self._device = device
+        self.device = device
         self.size = (0, 0)
         self.planes: tuple[Any, ...] = ()
         self.version = 0
@@ -66,13 +66,13 @@ class CudaCamera:
         if self.size != (width, rows // 3 * 2):
             self._make_room(width, rows // 3 * 2)
         self._staged[:] = planes
-        self._device.upload(self._staged, self._array)
+        self.device.upload(self._staged, self._array)
         self._shown = planes
 
     def _make_room(self, width: int, height: int) -> None:
         self.size = (0, 0)  # should the card be full
-        self._staged: U8 = self._device.staging((height * 3 // 2, width), np.uint8)
-        self._array = self._device.array(self._staged)
+        self._staged: U8 = self.device.staging((height * 3 // 2, width), np.uint8)
+        self._array = self.device.array(self._staged)
         flat, area = self._array.reshape(-1), width * height
         self.planes = (flat[:area], flat[area : area * 5 // 4], flat[area * 5 // 4 :])
         self.version += 1

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engines import ort, trt
-from engines.base import Engine
 from engines.driver import ON_CPU, Card, Driver, driver
 from engines.errors import DeviceError
+from engines.keypoints.eye import Eye
 from engines.proof import prove
-from engines.standby import StandbyEngine
+from engines.standby import StandbyEye
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "tensorrt-rtx")
 ON_CARD = ("tensorrt-rtx", "tensorrt", "cuda")  # what auto takes first
@@ -114,13 +114,13 @@ def words(networks: str, picture: str) -> str:
     return "; ".join(f"{where}: {', '.join(parts[where])}" for where in sorted(parts, reverse=True))
 
 
-def in_words(engines: Sequence[Engine], picture: str = "cpu") -> str:
+def in_words(eyes: Sequence[Eye], picture: str = "cpu") -> str:
     """What computes a frame at the moment, as people read it, and what is to come.
 
-    Where engines differ the slowest device is named: one may have fallen back to the CPU.
+    Where eyes differ the slowest device is named: one may have fallen back to the CPU.
     """
-    device = max((e.device for e in engines), key=[*ON_CARD, "cpu"].index, default="cpu")
-    waiting = [e.waiting for e in engines if isinstance(e, StandbyEngine) and e.waiting]
+    device = max((eye.device for eye in eyes), key=[*ON_CARD, "cpu"].index, default="cpu")
+    waiting = [eye.waiting for eye in eyes if isinstance(eye, StandbyEye) and eye.waiting]
     now = words(device, picture)
     return f"{now} ({', '.join(dict.fromkeys(waiting))})" if waiting else now
 

@@ -165,7 +165,7 @@ class OrtOnCard(OrtEngine):
         self._stream = streams[0]
         on_stream = {"user_compute_stream": str(self._stream)} if device == "cuda" else {}
         super().__init__(path, device, settings=on_stream, batch=1 if batch == 1 else None)
-        self._card, self._batch = card, batch
+        self._card, self._place, self._batch = card, device, batch
         self.inputs = tuple(_of(spec, batch) for spec in self.inputs)
         self.outputs = tuple(_of(spec, batch) for spec in self.outputs)
         self._arrays = {
@@ -193,7 +193,7 @@ class OrtOnCard(OrtEngine):
                 bind = binding.bind_input if spec in self.inputs else binding.bind_output
                 dtype, at = np.dtype(spec.dtype).type, self._card.address(self._arrays[spec.name])
                 shape = spec.shape if self._batch == 1 else (rows, *spec.shape[1:])
-                bind(spec.name, self.device, 0, dtype, shape, at)
+                bind(spec.name, self._place, 0, dtype, shape, at)
             self._bindings[rows] = binding
         return self._bindings[rows]
 

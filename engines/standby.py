@@ -1,40 +1,39 @@
-"""An engine that serves at once, and better once the better one is ready."""
+"""An eye that serves at once, and better once the better one is ready."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Self
 
-from numpy.typing import NDArray
-
-from engines.base import Arrays, Engine
+from engines.base import Arrays
 from engines.errors import DeviceError, PuppetcamError
+from engines.keypoints.eye import Eye
+from engines.keypoints.region import Region
+from engines.types import U8
 
 log = logging.getLogger(__name__)
 
-Make = Callable[[Callable[[float], None]], Engine]
-"""Makes an engine; tells its argument the share that is done, 0..1."""
+Make = Callable[[Callable[[float], None]], Eye]
+"""Makes an eye; tells its argument the share that is done, 0..1."""
 Tell = Callable[[PuppetcamError], None]
 """Told what failed and was survived; any thread."""
 
 
-class StandbyEngine:
-    """Runs on ``fallback`` until ``make`` has made the ``wanted`` device's engine, then on that.
+class StandbyEye:
+    """Looks with ``fallback`` until ``make`` has made the ``wanted`` device's eye, then with that.
 
-    Goes back to ``fallback`` for good when the other cannot be made or fails while it runs (a full
-    card, a lost one): the frame is computed all the same, and ``tell`` is told once. Both engines
-    have the same inputs and outputs. One thread at a time; ``make`` runs on a thread of its own.
+    Goes back to ``fallback`` for good when the other cannot be made or fails while it looks (a full
+    card, a lost one): the frame is computed all the same, and ``tell`` is told once. One thread at
+    a time; ``make`` runs on a thread of its own.
     """
 
-    def __init__(self, fallback: Engine, make: Make, wanted: str, tell: Tell) -> None:
+    def __init__(self, fallback: Eye, make: Make, wanted: str, tell: Tell) -> None:
         self._fallback, self._wanted, self._tell = fallback, wanted, tell
-        self._engine = fallback
-        self._made: Engine | None = None
+        self._eye = fallback
+        self._made: Eye | None = None
         self._lock = threading.Lock()  # over _made and _closed
         self._closed = False
-        self._share = 0.0
         self.waiting = f"{wanted} is being made"
         self._thread = threading.Thread(
             target=self._make, args=(make,), name=f"make {wanted}", daemon=True
@@ -42,33 +41,27 @@ class StandbyEngine:
         self._thread.start()
 
     @property
-    def inputs(self) -> tuple[Any, ...]:
-        return self._fallback.inputs
-
-    @property
-    def outputs(self) -> tuple[Any, ...]:
-        return self._fallback.outputs
-
-    @property
     def device(self) -> str:
-        """Where the last ``run`` computed."""
-        return self._engine.device
+        """Where the last ``look`` was computed."""
+        return self._eye.device
 
-    def run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
-        """See ``Engine.run``."""
+    def look(self, image: U8, region: Region) -> Arrays:
+        """See ``Eye.look``."""
         with self._lock:
             if self._made is not None:
-                self._engine, self._made = self._made, None
-        if self._engine is not self._fallback:
+                self._eye, self._made = self._made, None
+        if self._eye is not self._fallback:
             try:
-                return self._engine.run(feeds)
+                return self._eye.look(image, region)
             except PuppetcamError as error:
-                self._fail(error)
-                self._abandon()
-        return self._fallback.run(feeds)
+                self._abandon(error)
+            except Exception:  # whatever it was: a card must never freeze the picture
+                log.exception("%s failed", self._wanted)
+                self._abandon(DeviceError("an error of ours", "the server's log says more"))
+        return self._fallback.look(image, region)
 
     def wait(self) -> None:
-        """Until the other engine has been made, or has failed to be."""
+        """Until the other eye has been made, or has failed to be."""
         self._thread.join()
 
     def close(self) -> None:
@@ -76,19 +69,13 @@ class StandbyEngine:
         with self._lock:
             self._closed = True
             made, self._made = self._made, None
-        for engine in (made, self._engine, self._fallback):
-            if engine is not None:
-                engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+        for eye in (made, self._eye, self._fallback):
+            if eye is not None:
+                eye.close()
 
     def _make(self, make: Make) -> None:
         try:
-            engine = make(self._report)
+            eye = make(self._report)
         except PuppetcamError as error:
             self._fail(error)
             return
@@ -98,9 +85,9 @@ class StandbyEngine:
             return
         with self._lock:
             if not self._closed:
-                self._made, self.waiting = engine, ""
+                self._made, self.waiting = eye, ""
                 return
-        _close(engine, self._wanted)
+        _close(eye, self._wanted)
 
     def _report(self, share: float) -> None:
         self.waiting = f"{self._wanted} is being made, {share:.0%}"
@@ -109,14 +96,15 @@ class StandbyEngine:
         self.waiting = f"{self._wanted} failed"
         self._tell(goes_on(self._wanted, error))
 
-    def _abandon(self) -> None:
-        failed, self._engine = self._engine, self._fallback
+    def _abandon(self, error: PuppetcamError) -> None:
+        self._fail(error)
+        failed, self._eye = self._eye, self._fallback
         _close(failed, self._wanted)
 
 
-def _close(engine: Engine, wanted: str) -> None:
+def _close(eye: Eye, wanted: str) -> None:
     try:
-        engine.close()
+        eye.close()
     except PuppetcamError as error:  # a lost card cannot take its memory back
         log.debug("%s: %s", wanted, error)
 

@@ -42,9 +42,10 @@ def check(name: str, array: Any, dtype: type, shape: tuple[int | None, ...]) -> 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a stream.
+    """One picture of a camera.
 
-    image: u8 (H, W, 3) RGB from the camera, u8 (H, W, 4) RGBA (straight alpha) from the renderer.
+    image: u8 (H, W, 3) RGB, or u8 (H * 3 / 2, W), the planes as they were decoded: YUV420 (BT.601,
+    video range), luma, then blue and red of half the sides, which are even.
     captured_s: ``time.monotonic()`` when the camera frame reached us. index counts from 0.
     """
 
@@ -55,12 +56,27 @@ class Frame:
     index: int = 0
 
     def __post_init__(self) -> None:
-        channels = self.image.shape[-1] if getattr(self.image, "ndim", 0) == 3 else 3
-        check("Frame.image", self.image, np.uint8, (None, None, 4 if channels == 4 else 3))
+        if getattr(self.image, "ndim", 0) != 2:
+            check("Frame.image", self.image, np.uint8, (None, None, 3))
+            return
+        check("Frame.image", self.image, np.uint8, (None, None))
+        rows, width = self.image.shape
+        if rows % 3 or width % 2:
+            raise ValueError(f"Frame.image: got {rows} x {width} planes, wanted even sides")
 
     def with_image(self, image: U8) -> Frame:
         """The same instant with another picture."""
         return Frame(image, self.pts, self.time_base, self.captured_s, self.index)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, px."""
+        return size_of(self.image)
+
+
+def size_of(image: U8) -> tuple[int, int]:
+    """Width and height, px, of a ``Frame.image``."""
+    return image.shape[1], image.shape[0] * 2 // 3 if image.ndim == 2 else image.shape[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ def open_backstage(args: argparse.Namespace) -> Backstage:
         make_puppet=partial(Puppeteer, device=choice.device, live=True),
         enroll=partial(enroll_file, shelf.own),
         backend=to_come(choice.device),
+        planes=choice.device != "cpu",
     )
 
 

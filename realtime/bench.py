@@ -32,25 +32,23 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
-from engines.camera_cuda import OnCard
 from engines.device import choose
 from engines.driver import driver
-from engines.engine_cache import EngineCache
 from engines.errors import InputError, PuppetcamError
-from engines.kernels.cuda import CudaDevice, Device
-from engines.keypoints.carried import find_graph
-from engines.ort import OrtOnCard
-from engines.trt import open_engine
-from engines.types import Frame
+from engines.kernels.cuda import CudaDevice
+from engines.keypoints.carried import open_on_card
+from engines.types import U8, Frame
 from realtime import interrupt, priority
 from realtime.bench_card import measure_card
 from realtime.card import machine_card
 from realtime.clip import ClipReader
 from realtime.config import add_device
+from realtime.picture import Forms
 from realtime.puppeteer import Puppeteer
 from realtime.shelf import Shelf
 from realtime.stats import StageStats, StageTimes
 
+LIVE: Forms = frozenset(["plain"])  # what the performer's page is sent
 WARM_UP = 30
 START_S = 180.0  # a first start compiles
 SAMPLE = Path(__file__).parent.parent / "web" / "sample.mp4"
@@ -107,7 +105,7 @@ def measure_compute(frames: list[Frame], puppeteer: Puppeteer, count: int) -> di
         source = next(clock)
         frame = Frame(source.image, i * 3000, source.time_base, started + i / 30, i)
         begin = time.perf_counter()
-        puppeteer.process(frame)
+        puppeteer.process(frame, LIVE)
         if i >= WARM_UP:
             whole.add("frame", time.perf_counter() - begin)
     return {**puppeteer.times.stats(), **whole.stats()}
@@ -218,12 +216,9 @@ def measure_kernels(args: argparse.Namespace, report: Report) -> dict[str, Any]:
     return {"card": figures.plain()}
 
 
-def landmark_network(device: str, card: Device) -> OnCard:
-    """The landmark network for ``card``."""
-    if device == "cuda":
-        return OrtOnCard(find_graph("pose_landmark").path, card)
-    graph = find_graph("pose_landmark", "fp16")
-    return open_engine(device, graph.path, graph.digest, "fp16", EngineCache())
+def to_planes(image: U8) -> U8:
+    """RGB u8 (H, W, 3) of even sides as the planes of a ``Frame``."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
 
 
 def measure_all(args: argparse.Namespace, device: str, report: Report) -> dict[str, Any]:
@@ -233,8 +228,10 @@ def measure_all(args: argparse.Namespace, device: str, report: Report) -> dict[s
     frames = camera_frames(args.input or SAMPLE, 600)
     begin = time.perf_counter()
     puppeteer = Puppeteer(avatar, (512, 512), "photo", device=device)
-    puppeteer.process(frames[0])
+    puppeteer.process(frames[0], LIVE)
     first_s = time.perf_counter() - begin
+    if puppeteer.takes_planes:  # as they come from the decoder
+        frames = [frame.with_image(to_planes(frame.image)) for frame in frames]
     stages = measure_compute(frames, puppeteer, args.frames)
     tracked = puppeteer.tracking
     clip_bytes = sum(frame.image.nbytes for frame in frames)  # live, there is one frame
@@ -255,7 +252,7 @@ def measure_all(args: argparse.Namespace, device: str, report: Report) -> dict[s
     say(f"memory of the compute process    {rss_mb:8.0f} MB")
     if device != "cpu":
         puppeteer.close()
-        figures = measure_card(CudaDevice, partial(landmark_network, device), avatar)
+        figures = measure_card(CudaDevice, partial(open_on_card, "pose_landmark", device), avatar)
         say(f"\n{figures.table()}\n")
         result["card"] = figures.plain()
     result["enroll_s"] = round(measure_enrolment(args.avatar, args.avatars), 2)

@@ -30,12 +30,14 @@ TIDY_S = 1.0  # after a performance has ended
 
 @dataclass(frozen=True, slots=True)
 class Backstage:
-    """What performs, as the live loop needs it. backend: what will compute, in words."""
+    """What performs, as the live loop needs it. backend: what will compute, in words; planes:
+    whether it may take camera frames as planes."""
 
     gallery: Gallery
     make_puppet: PuppetMaker
     enroll: Enroller
     backend: str
+    planes: bool = False
 
 
 class Hub:
@@ -51,7 +53,7 @@ class Hub:
         ice_servers: Sequence[RTCIceServer] = (),
         version: str = "",
     ) -> None:
-        transport.apply()
+        transport.apply(backstage.planes)
         self.backstage, self.version = backstage, version
         self.sessions: dict[str, Session] = {}  # oldest first
         self._ice_servers = ice_servers

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.types import U8
+from engines.types import U8, size_of
 
 NUMBERS = 4096
 CELLS = 16
@@ -28,9 +28,12 @@ def check_of(number: int) -> int:
 def read_mark(image: U8) -> int | None:
     """The number in a picture's mark, or None where there is no valid one.
 
-    image: u8 (H, W, C), C >= 3, at least 80 pixels wide and 30 high; smaller ones hold no mark.
+    image: u8 (H, W, C), C >= 3, or (H * 3 / 2, W), YUV420 planes, of which the luma is read; at
+    least 80 pixels wide and 30 high: smaller ones hold no mark.
     """
-    height, width = image.shape[:2]
+    width, height = size_of(image)
+    if image.ndim == 2:
+        image = image[:height, :, None]
     if width < 4 * COLUMNS or height < 2 * ROWS:
         return None
     row = height // (2 * ROWS)
@@ -58,3 +61,13 @@ def write_mark(image: U8, number: int) -> None:
     if image.shape[2] == 4:
         left, right = round(2 * width / COLUMNS), round((CELLS + 2) * width / COLUMNS)
         image[: round(height / ROWS), left:right, 3] = 255
+
+
+def mark_planes(planes: U8, number: int) -> None:
+    """Draw a number as ``write_mark`` does into YUV420 planes, u8 (H * 3 / 2, W), in place."""
+    width, height = size_of(planes)
+    luma, chroma = planes[:height, :, None], planes[height:].reshape(2, height // 2, width // 2)
+    write_mark(luma, number)
+    top, cells = round(height / ROWS), slice(2 * width // COLUMNS, (CELLS + 2) * width // COLUMNS)
+    luma[:top, cells].clip(16, 235, out=luma[:top, cells])
+    chroma[:, : -(-top // 2), cells.start // 2 : -(-cells.stop // 2)] = 128

@@ -12,7 +12,8 @@ from engines.render import Renderer, View
 from engines.render_cuda import CudaRenderer
 from engines.scene import Scene
 from engines.standby import Tell, goes_on
-from engines.types import U8, Avatar, Pose
+from engines.types import Avatar, Pose
+from realtime.picture import Drawn, Forms
 from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
@@ -63,8 +64,9 @@ class Painter:
             self._cuda = None
             self._card.tidy()
 
-    def paint(self, pose: Pose, times: StageTimes) -> U8:
-        """The finished frame, u8 (H, W, 4) straight RGBA, in a buffer that the next call reuses.
+    def paint(self, pose: Pose, times: StageTimes, forms: Forms = frozenset()) -> Drawn:
+        """The finished frame in buffers that the next call reuses: RGBA, or where the card draws
+        and ``forms`` are asked for, these.
 
         times: gets the stages render and, on the CPU, background. Raises ValueError as
         ``Renderer.stance`` does.
@@ -73,13 +75,13 @@ class Painter:
             with times.stage("render"):
                 self._cuda.place(pose)  # raises what is the pose's own fault
                 try:
-                    return self._cuda.take()["rgba"]
+                    return self._cuda.take(forms)
                 except Exception as error:
                     self._fail(error)
         with times.stage("render"):
             person = self._renderer.render(pose)
         with times.stage("background"):
-            return self._backdrop.under(person)
+            return {"rgba": self._backdrop.under(person)}
 
     def prepare_background(self, avatar: Avatar, spec: str) -> Swap:
         """Something else behind, from the swap on; InputError if there is no such background."""

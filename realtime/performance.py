@@ -15,14 +15,15 @@ from concurrent.futures import Future
 import numpy as np
 
 from engines.errors import PuppetcamError
-from engines.types import U8, Avatar, Frame
+from engines.types import U8, Avatar
 from realtime.changes import Build, Changes
 from realtime.log import named_session
 from realtime.mailbox import Mailbox
 from realtime.mark import read_mark
+from realtime.picture import Drawn, Form, Picture
 from realtime.puppet import Puppet, Swap
 from realtime.stats import Rate, StatsSnapshot
-from realtime.track import Arrival, Picture
+from realtime.track import Arrival
 from realtime.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -48,29 +49,27 @@ class Performance:
         self.failures = 0
         self._puppet, self._worker, self._tell = puppet, worker, tell
         self._in, self._out = Rate(), Rate()
-        self._outboxes: tuple[Mailbox[Picture], ...] = ()
+        self._watchers: tuple[tuple[Form, Mailbox[Picture]], ...] = ()
         self._lock = threading.Lock()
         self._changes = Changes(self._make)
         self._told_s = -QUIET_S
-        check_picture(still)
-        self._last = Picture(Frame(still.copy(), captured_s=time.monotonic()))
+        self._last = self._still = Picture({"rgba": still.copy()}, time.monotonic())
         worker.add(self)
 
     # --- event loop ---------------------------------------------------------------------------
 
-    @property
-    def last(self) -> Picture:
-        """The newest good picture: at first the avatar's still."""
-        return self._last
+    def last(self, form: Form) -> Picture:
+        """The newest good picture in this form: at first the avatar's still."""
+        return self._last if self._last.serves(form) else self._still
 
-    def watch(self, outbox: Mailbox[Picture]) -> None:
-        """Send every picture to this mailbox too."""
+    def watch(self, form: Form, outbox: Mailbox[Picture]) -> None:
+        """Send every picture to this mailbox too, in this form."""
         with self._lock:
-            self._outboxes = (*self._outboxes, outbox)
+            self._watchers = (*self._watchers, (form, outbox))
 
     def unwatch(self, outbox: Mailbox[Picture]) -> None:
         with self._lock:
-            self._outboxes = tuple(box for box in self._outboxes if box is not outbox)
+            self._watchers = tuple(one for one in self._watchers if one[1] is not outbox)
 
     def arrived(self, arrival: Arrival) -> None:
         """A camera frame came."""
@@ -138,7 +137,7 @@ class Performance:
                 self._perform(arrival)
             except Exception as error:
                 self._failed(error, "The last picture stays until the next frame works.", QUIET_S)
-                self._show(self._last.frame.image, arrival.captured_s, None)
+                self._show(Picture(self._last.drawn, arrival.captured_s))
             self._tell_troubles()
         return True
 
@@ -152,21 +151,19 @@ class Performance:
             log.warning("%s", trouble)
 
     def _perform(self, arrival: Arrival) -> None:
-        frame = arrival.frame()
-        shown = self._puppet.process(frame)
-        if np.may_share_memory(shown.image, frame.image):
+        frame = arrival.frame(self._puppet.takes_planes)
+        drawn = self._puppet.process(frame, frozenset(form for form, _ in self._watchers))
+        if any(np.may_share_memory(array, frame.image) for array in drawn.values()):
             raise ValueError("the puppet gave the camera's picture back")
-        check_picture(shown.image)
-        self._show(
-            shown.image, arrival.captured_s, read_mark(frame.image) if self.marking else None
-        )
+        mark = read_mark(frame.image) if self.marking else None
+        self._show(Picture(kept(drawn), arrival.captured_s, mark))
 
-    def _show(self, image: U8, captured_s: float, mark: int | None) -> None:
-        # A copy: the puppet draws the next frame into the same buffer while this one is encoded.
-        self._last = Picture(Frame(image.copy(), captured_s=captured_s), mark)
+    def _show(self, picture: Picture) -> None:
+        self._last = picture
         self._out.tick()
-        for outbox in self._outboxes:
-            outbox.put(self._last)
+        for form, outbox in self._watchers:
+            if picture.serves(form):  # else one began to watch while this was drawn
+                outbox.put(picture)
 
     def _change(self, swap: Swap) -> None:
         """Change what is seen; with no camera running, show it at once."""
@@ -174,10 +171,9 @@ class Performance:
             return
         swap()
         self._tell_troubles()
+        self._still = Picture(kept({"rgba": self._puppet.still()}), time.monotonic())
         if self._in.per_second() == 0.0:
-            still = self._puppet.still()
-            check_picture(still)
-            self._show(still, time.monotonic(), None)
+            self._show(self._still)
 
     def _between_frames(self, call: Callable[[], None]) -> Future[bool]:
         def guarded() -> bool:
@@ -206,7 +202,6 @@ class Performance:
             self._tell("error", "The avatar could not be drawn.", consequence)
 
 
-def check_picture(image: U8) -> None:
-    """Raise ValueError unless this is an RGBA picture, u8 (H, W, 4)."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 4:
-        raise ValueError(f"picture: got {image.dtype} {image.shape}, wanted uint8 (H, W, 4)")
+def kept(drawn: Drawn) -> Drawn:
+    """Copies: the puppet draws the next frame into the same buffers while this one is encoded."""
+    return {form: array.copy() for form, array in drawn.items()}

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from engines.errors import PuppetcamError
 from engines.types import U8, Avatar, Frame
+from realtime.picture import Drawn, Forms
 from realtime.stats import StageTimes
 
 Swap = Callable[[], None]
@@ -20,7 +21,8 @@ class Puppet(Protocol):
     on a helper thread, while nobody else knows it.
 
     times: the stages of ``process``. backend: what computes, in words ("onnxruntime 1.24 CPU").
-    tracking: whether the last frame showed a performer. Attributes may be read from any thread.
+    tracking: whether the last frame showed a performer. takes_planes: whether camera frames are
+    best given as planes. Attributes may be read from any thread.
     """
 
     times: StageTimes
@@ -29,10 +31,14 @@ class Puppet(Protocol):
     @property
     def backend(self) -> str: ...
 
-    def process(self, frame: Frame) -> Frame:
-        """RGB camera frame in, RGBA avatar frame out, of the same instant (``with_image``).
+    @property
+    def takes_planes(self) -> bool: ...
 
-        The picture is read before the next call: its buffer may be used again.
+    def process(self, frame: Frame, forms: Forms = frozenset()) -> Drawn:
+        """Camera frame in, avatar out, of the same instant: in all of ``forms``, or as RGBA, of
+        which they can be made.
+
+        The picture is read before the next call: its buffers may be used again.
         """
 
     def still(self) -> U8:

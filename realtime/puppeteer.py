@@ -17,6 +17,7 @@ from engines.render import View
 from engines.standby import goes_on
 from engines.types import U8, Avatar, Frame, Keypoints
 from realtime.painter import Painter
+from realtime.picture import Drawn, Forms
 from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
@@ -54,8 +55,12 @@ class Puppeteer:
         self._background, self._view = background, view
         self._troubles: deque[PuppetcamError] = deque()
         self._tell = self._troubles.append if live else None
-        self._tracker = PoseTracker(device=device, standby=self._tell)
-        self._card = None if device == "cpu" else self._open_card()
+        self._card = self._open_card() if device != "cpu" else None
+        # What looks has a stream of its own: what draws may be recording while an eye is made.
+        eyes_card = self._open_card() if self._card is not None else None
+        self._tracker = PoseTracker(
+            device=device if eyes_card is not None else "cpu", card=eyes_card, standby=self._tell
+        )
         self._camera = (1, 1)  # width, height px: the neutral's picture
         self._calibrate = True
         self._followed = 0  # frames with a performer since the neutral
@@ -67,7 +72,12 @@ class Puppeteer:
     @property
     def backend(self) -> str:
         """What computes, in words."""
-        return in_words(self._tracker.engines, self._painter.device)
+        return in_words(self._tracker.eyes, self._painter.device)
+
+    @property
+    def takes_planes(self) -> bool:
+        """See ``Puppet``."""
+        return self._tracker.takes_planes
 
     def troubles(self) -> list[PuppetcamError]:
         """See ``Puppet``."""
@@ -105,21 +115,24 @@ class Puppeteer:
 
     def still(self) -> U8:
         """The avatar as in its photo, u8 (H, W, 4): what is shown before any frame."""
-        return self._painter.paint(self._avatar.reference, StageTimes()).copy()
+        return self._painter.paint(self._avatar.reference, StageTimes())["rgba"].copy()
 
-    def process(self, frame: Frame) -> Frame:
-        """The avatar at this instant, RGBA; the picture's buffer is reused by the next call."""
+    def process(self, frame: Frame, forms: Forms = frozenset()) -> Drawn:
+        """The avatar at this instant; the picture's buffers are reused by the next call.
+
+        RGBA, or where a card draws and ``forms`` are asked for, these.
+        """
         with self.times.stage("keypoints"):
             keypoints = self._tracker.track(frame.image, frame.captured_s)
         self.tracking = keypoints is not None
         if keypoints is not None:
-            keypoints = self._from_neutral(keypoints, frame.image.shape[1], frame.image.shape[0])
+            keypoints = self._from_neutral(keypoints, *frame.size)
             self._followed += 1
         elif self._followed < LASTING:
             self._calibrate = True
         with self.times.stage("solve"):
             pose = self._solver.solve(keypoints, frame.captured_s)
-        return frame.with_image(self._painter.paint(pose, self.times))
+        return self._painter.paint(pose, self.times, forms)
 
     def close(self) -> None:
         """Let the networks and the card's memory go; every other buffer goes with the object."""

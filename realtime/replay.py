@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         started = time.perf_counter()
         for frame in frames:
             interrupt.check()
-            out.write(puppeteer.process(frame).image)
+            out.write(puppeteer.process(frame)["rgba"])
             tracked += puppeteer.tracking
             count += 1
         if ONE_IN * tracked < count:

@@ -145,7 +145,7 @@ def score_clip(path: Path, video: Path | None = None, device: str = "cpu") -> Sc
                     )
                 continue
             assert photo is not None
-            picture = np.ascontiguousarray(puppeteer.process(frame).image[:, :, :3])
+            picture = np.ascontiguousarray(puppeteer.process(frame)["rgba"][:, :, :3])
             found = next(iter(finder.find(picture)), None)
             performed.add(picture, found, frame.image, truth)
             still.add(photo, photo_person, frame.image, truth)

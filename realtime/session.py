@@ -18,8 +18,9 @@ from realtime import control
 from realtime.offer import Offer
 from realtime.peer import Peer
 from realtime.performance import Performance
+from realtime.picture import Form
 from realtime.puppet import Puppet
-from realtime.track import Form, PuppetTrack, read_camera
+from realtime.track import PuppetTrack, read_camera
 from realtime.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -108,8 +109,8 @@ class Session:
         on_video: Callable[[MediaStreamTrack], None] | None = None,
         on_control: Callable[[RTCDataChannel], None] | None = None,
     ) -> Peer:
-        track = PuppetTrack(self.performance.last, form, marked)
-        self.performance.watch(track.outbox)
+        track = PuppetTrack(self.performance.last(form), form, marked)
+        self.performance.watch(form, track.outbox)
 
         async def gone() -> None:
             self._gone(peer)

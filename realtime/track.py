@@ -1,6 +1,6 @@
 """Where WebRTC's video frames become our frames and ours become theirs, and nowhere else.
 
-The picture that goes out is made from the renderer's RGBA alone; a camera frame ends in ``Frame``.
+The picture that goes out is made of what the puppet drew alone; a camera frame ends in ``Frame``.
 """
 
 from __future__ import annotations
@@ -10,21 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 import av
-import cv2
 import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from engines.packed import bleed
 from engines.types import U8, Frame
 from realtime.mailbox import Mailbox, MailboxClosed
-from realtime.mark import write_mark
+from realtime.picture import Form, Picture
 from realtime.transport import VIDEO_CLOCK_HZ, as_rgb, encoder_pool
-
-Form = Literal["plain", "packed"]
-"""plain: on black where transparent; packed: colours above alpha, twice as high."""
 
 REPEAT_S = 0.25  # with nothing new, the last picture is sent again: late and lossy viewers see it
 TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)
@@ -34,25 +29,23 @@ TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)
 class Arrival:
     """A camera frame as it came."""
 
-    video: Any  # av.VideoFrame, RGB when it comes from one of our decoders
+    video: Any  # av.VideoFrame as our decoders give it: RGB or YUV
     captured_s: float
     index: int
 
-    def frame(self) -> Frame:
-        """The frame as RGB, its longer side at most ``MAX_SIDE`` px."""
-        video = as_rgb(self.video)
+    def frame(self, planes: bool = False) -> Frame:
+        """The frame as RGB, its longer side at most ``MAX_SIDE`` px; planes: as YUV420, of the
+        camera's size, where its sides are even.
+        """
+        video = self.video
+        if planes and video.width % 2 == video.height % 2 == 0:
+            video = video.reformat(format="yuv420p")
+        else:
+            video = as_rgb(video)
         image: U8 = np.asarray(video.to_ndarray(), np.uint8)
         return Frame(
             image, video.pts or 0, video.time_base or TIME_BASE, self.captured_s, self.index
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A finished picture on its way out, RGBA, and the mark of the camera frame it shows."""
-
-    frame: Frame
-    mark: int | None = None
 
 
 async def read_camera(track: MediaStreamTrack, arrived: Callable[[Arrival], None]) -> None:
@@ -67,67 +60,47 @@ async def read_camera(track: MediaStreamTrack, arrived: Callable[[Arrival], None
         index += 1
 
 
-def to_video(image: U8, form: Form, mark: int | None = None) -> av.VideoFrame:
-    """An RGBA picture as yuv420p (BT.601, as browsers take it), cropped to even sizes.
-
-    image: u8 (H, W, 4), straight alpha.
-    """
-    height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-    image = np.ascontiguousarray(image[:height, :width])
-    if mark is not None:
-        image = image.copy()
-        write_mark(image, mark)
-    if form == "plain":
-        on_black = cv2.cvtColor(image, cv2.COLOR_RGBA2mRGBA)
-        yuv: U8 = np.asarray(cv2.cvtColor(on_black, cv2.COLOR_RGBA2YUV_I420), np.uint8)
-        return av.VideoFrame.from_ndarray(yuv, format="yuv420p")
-    colours = cv2.cvtColor(bleed(image), cv2.COLOR_RGBA2YUV_I420)
-    packed = np.full((3 * height, width), 128, np.uint8)  # Y (2H, W), then U and V (H/2, W) each
-    packed[:height] = colours[:height]
-    packed[height : 2 * height] = cv2.LUT(image[:, :, 3], _LUMA)
-    chroma = colours[height:].reshape(2, height // 2, width // 2)
-    planes = packed[2 * height :].reshape(2, height, width // 2)
-    planes[:, : height // 2] = chroma
-    return av.VideoFrame.from_ndarray(packed, format="yuv420p")
-
-
-_LUMA: U8 = np.rint(16 + np.arange(256) * (219 / 255)).astype(np.uint8)  # full to video range
+def to_video(picture: Picture, form: Form, marked: bool = False) -> av.VideoFrame:
+    """What an encoder takes of a picture in this form; marked: with its mark, which is plain."""
+    planes = picture.marked() if marked else picture.planes(form)
+    return av.VideoFrame.from_ndarray(planes, format="yuv420p")
 
 
 class PuppetTrack(MediaStreamTrack):
-    """What one peer is sent: the newest picture of a performance.
+    """What one peer is sent: the newest picture of a performance, in one form.
 
-    Put pictures into ``outbox``. first: what is shown until then. marked: whether marks are drawn.
+    Put pictures that serve the form into ``outbox``. first: what is shown until then. marked:
+    whether marks are drawn, in plain pictures only.
     """
 
     kind = "video"
 
     def __init__(self, first: Picture, form: Form = "plain", marked: bool = False) -> None:
         super().__init__()
+        if marked and form != "plain":
+            raise ValueError(f"form: got {form}, wanted plain where marks are drawn")
         self.outbox: Mailbox[Picture] = Mailbox()
         self.outbox.put(first)
-        self._last, self._form, self._marked = first, form, marked
+        self.form = form
+        self._last, self._marked = first, marked
         self._start_s = time.monotonic()
         self._pts = -1
 
     async def recv(self) -> av.VideoFrame:
         if self.readyState != "live":
             raise MediaStreamError
+        marked = self._marked
         try:
             async with asyncio.timeout(REPEAT_S):
                 self._last = await self.outbox.take()
-            shown_s, mark = self._last.frame.captured_s, self._last.mark
+            shown_s = self._last.captured_s
         except TimeoutError:
-            shown_s, mark = time.monotonic(), None
+            shown_s, marked = time.monotonic(), False
         except MailboxClosed:
             self.stop()
             raise MediaStreamError from None
         video = await asyncio.get_running_loop().run_in_executor(
-            encoder_pool(),
-            to_video,
-            self._last.frame.image,
-            self._form,
-            mark if self._marked else None,
+            encoder_pool(), to_video, self._last, self.form, marked
         )
         # The camera's clock, continued over pauses and new cameras: it never runs backwards.
         pts = round((shown_s - self._start_s) * VIDEO_CLOCK_HZ)

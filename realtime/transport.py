@@ -67,14 +67,18 @@ MAX_SIDE = 1280  # px: larger camera pictures are made smaller before anything l
 CONSENT_INTERVAL_S = 1
 CONSENT_FAILURES = 3
 
-_applied = False
+_applied = _planes = False
 _pool: ThreadPoolExecutor | None = None
 
 
-def apply() -> None:
-    """Change aiortc and aioice for this process. Raises DeviceError for other versions of them."""
-    global _applied
+def apply(planes: bool = False) -> None:
+    """Change aiortc and aioice for this process. Raises DeviceError for other versions of them.
+
+    planes: decoded frames are left as they are: a card takes them so.
+    """
+    global _applied, _planes
     check_versions()
+    _planes = planes
     if _applied:
         return
     _applied = True
@@ -158,7 +162,7 @@ def replace_decoders() -> None:
             context.flags |= av.codec.context.Flags.low_delay
             decode = decoder.decode
             decoder.decode = lambda encoded_frame: [  # type: ignore[method-assign]
-                as_rgb(frame) for frame in decode(encoded_frame)
+                frame if _planes else as_rgb(frame) for frame in decode(encoded_frame)
             ]
         return decoder
 

@@ -28,6 +28,7 @@ from engines.types import (
 from realtime import log, serve
 from realtime.gallery import AvatarCard, MissingError
 from realtime.hub import Backstage
+from realtime.picture import Drawn, Forms, planes_of
 from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
@@ -90,6 +91,8 @@ class FakePuppet:
         self.times = StageTimes()
         self.backend = "fake"
         self.tracking = True
+        self.takes_planes = False  # else it does as one on a card does
+        self.saw, self.forms = 0, Forms()
         self.work_s = work_s
         self.fail: Exception | None = None
         self.background = "photo"
@@ -102,7 +105,7 @@ class FakePuppet:
         self.builders: list[str] = []  # threads that built a change
         self._avatar = avatar
 
-    def process(self, frame: Frame) -> Frame:
+    def process(self, frame: Frame, forms: Forms = frozenset()) -> Drawn:
         self.threads.add(threading.current_thread().name)
         self.frames += 1
         with self.times.stage("paint"):
@@ -113,7 +116,10 @@ class FakePuppet:
             size = len(image)
             column = int(frame.image.mean()) * (size - 4) // 255
             image[size // 2 :, column : column + 4, :3] = 255
-            return frame.with_image(image)
+            self.saw, self.forms = frame.image.ndim, forms
+            if self.takes_planes and forms:
+                return {form: planes_of(image, form) for form in forms}
+            return {"rgba": image}
 
     def still(self) -> U8:
         image = np.dstack([self._avatar.image, self._avatar.alpha])

@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import Engine
+from engines.keypoints.eye import Eye, Look
 from engines.keypoints.region import Region
-from engines.types import F32, U8, check
+from engines.types import F32, U8, size_of
 
 SIZE = 224  # px, side of the network's input
+LOOK = Look(SIZE, 2 / 255, -1.0, replicate=False)
 GRIDS = ((28, 2), (14, 2), (7, 6))  # cells a side, anchors a cell (strides 8, 16, three of 32)
 MIN_SCORE = 0.5
 MIN_OVERLAP = 0.3  # IoU above which two boxes are one person
@@ -31,23 +31,17 @@ class Detection:
 
 
 class Detector:
-    """Finds people in an image. Owns ``engine``; not thread safe."""
+    """Finds people in an image. Owns ``eye``, whose look is LOOK; not thread safe."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, eye: Eye) -> None:
+        self._eye = eye
         self._anchors = anchors()
-        self._crop = np.empty((SIZE, SIZE, 3), np.uint8)
-        self._input = np.empty((1, SIZE, SIZE, 3), np.float32)
 
     def detect(self, image: U8, min_score: float = MIN_SCORE) -> list[Detection]:
-        """People in ``image`` u8 (H, W, 3) RGB, best score first."""
-        check("image", image, np.uint8, (None, None, 3))
-        height, width = image.shape[:2]
+        """People in ``image``, a ``Frame.image``, best score first."""
+        width, height = size_of(image)
         square = Region(width / 2, height / 2, max(height, width), 0.0)
-        square.crop(image, self._crop, cv2.BORDER_CONSTANT)
-        np.multiply(self._crop, np.float32(2 / 255), out=self._input[0])
-        self._input -= np.float32(1)
-        outputs = self._engine.run({"image": self._input})
+        outputs = self._eye.look(image, square)
         boxes, scores = decode(outputs["boxes"][0], outputs["scores"][0, :, 0], self._anchors)
         seen = scores >= min_score
         boxes, scores = suppress(boxes[seen], scores[seen])
@@ -60,8 +54,8 @@ class Detector:
         return found
 
     def close(self) -> None:
-        """Close the engine."""
-        self._engine.close()
+        """Close the eye."""
+        self._eye.close()
 
 
 def anchors() -> F32:

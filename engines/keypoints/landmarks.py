@@ -8,17 +8,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numba
 import numpy as np
 
-from engines.base import Engine
 from engines.blazepose import EYES, MOUTH, middle
+from engines.keypoints.eye import Eye, Look
 from engines.keypoints.refine import KERNEL, MIN_PEAK, refine
 from engines.keypoints.region import Region
-from engines.types import F32, U8, Keypoints, check
+from engines.types import F32, U8, Keypoints
 
 SIZE = 256  # px, side of the network's input
+LOOK = Look(SIZE, 1 / 255, 0.0, replicate=True)
 POINTS = 33
 AUXILIARY = (33, 34)  # rows of the body's centre and of the end of its circle
 
@@ -49,22 +49,20 @@ class Reading:
 
 
 class Landmarker:
-    """Reads landmarks inside a region. Owns ``engine``; not thread safe."""
+    """Reads landmarks inside a region. Owns ``eye``, whose look is LOOK; not thread safe."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._crop = np.empty((SIZE, SIZE, 3), np.uint8)
-        self._input = np.empty((1, SIZE, SIZE, 3), np.float32)
+    def __init__(self, eye: Eye) -> None:
+        self._eye = eye
 
     def read(self, image: U8, region: Region) -> Reading:
-        """Landmarks of the person in ``region`` of ``image`` u8 (H, W, 3) RGB."""
-        check("image", image, np.uint8, (None, None, 3))
-        region.crop(image, self._crop, cv2.BORDER_REPLICATE)
-        normalise(self._crop.reshape(-1), self._input.reshape(-1))
-        outputs = self._engine.run({"image": self._input})
+        """Landmarks of the person in ``region`` of ``image``, a ``Frame.image``."""
+        outputs = self._eye.look(image, region)
         raw, metres = outputs["landmarks"].reshape(-1, 5), outputs["world"].reshape(-1, 3)
-        xyz: F32 = np.divide(raw[:, :3], SIZE, dtype=np.float32)
-        refine(xyz, outputs["heatmap"][0], KERNEL, MIN_PEAK)
+        if "refined" in outputs:  # on the card, so that the heat maps need not come down
+            xyz: F32 = outputs["refined"]
+        else:
+            xyz = np.divide(raw[:, :3], SIZE, dtype=np.float32)
+            refine(xyz, outputs["heatmap"][0], KERNEL, MIN_PEAK)
         xy, z, conf = np.empty((len(raw), 2), np.float32), *np.empty((2, POINTS), np.float32)
         world = np.empty((POINTS, 3), np.float32)
         cos, sin = math.cos(region.rotation), math.sin(region.rotation)
@@ -79,16 +77,8 @@ class Landmarker:
         )
 
     def close(self) -> None:
-        """Close the engine."""
-        self._engine.close()
-
-
-@numba.njit(cache=True, nogil=True)
-def normalise(levels: U8, out: F32) -> None:
-    """Grey levels u8 (N,) to 0..1, f32 (N,), as the network wants them."""
-    share = np.float32(1 / 255)
-    for i in range(len(levels)):
-        out[i] = np.float32(levels[i]) * share
+        """Close the eye."""
+        self._eye.close()
 
 
 @numba.njit(cache=True)

@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 
 from engines.blazepose import FACE
-from engines.keypoints.carried import open_model
+from engines.keypoints.carried import open_eye
+from engines.keypoints.detector import LOOK as DETECTOR_LOOK
 from engines.keypoints.detector import Detector, sigmoid
+from engines.keypoints.landmarks import LOOK as LANDMARKER_LOOK
 from engines.keypoints.landmarks import SIZE, Landmarker, Reading
 from engines.keypoints.region import Region
 from engines.types import F32, U8, Keypoints, check
@@ -45,8 +47,10 @@ class PeopleFinder:
     """
 
     def __init__(self, threads: int = 2) -> None:
-        self._detector = Detector(open_model("pose_detection", threads=threads))
-        self._landmarker = Landmarker(open_model("pose_landmark_mask", threads=threads))
+        self._detector = Detector(open_eye("pose_detection", DETECTOR_LOOK, threads=threads))
+        self._landmarker = Landmarker(
+            open_eye("pose_landmark_mask", LANDMARKER_LOOK, threads=threads)
+        )
 
     def find(self, image: U8) -> list[Person]:
         """People in ``image`` u8 (H, W, 3) RGB, largest mask first; empty where there is nobody.

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from typing import Protocol, Self
 
-from engines.base import Engine
+from engines.camera_cuda import CudaCamera
+from engines.kernels.cuda import Device
 from engines.kernels.finite import finite
-from engines.keypoints.carried import open_model
+from engines.keypoints.carried import open_eye
+from engines.keypoints.detector import LOOK as DETECTOR_LOOK
 from engines.keypoints.detector import Detection, Detector
+from engines.keypoints.eye import Eye, Look
+from engines.keypoints.landmarks import LOOK as LANDMARKER_LOOK
 from engines.keypoints.landmarks import Landmarker, Reading
 from engines.keypoints.region import Region
 from engines.standby import Tell
-from engines.types import U8, Keypoints
+from engines.types import U8, Keypoints, size_of
 
 MIN_SCORE = 0.5  # of the landmark network
 SURE_SCORE = 0.9  # somebody new needs it, and somebody tracked whose face is tiny
@@ -40,8 +44,9 @@ class PoseTracker:
     The person is looked for where the last landmarks were, so that the detector runs only when
     the person is lost: at once, and then every DETECT_EVERY_S. Not thread safe.
     threads: of each network; with two the first spins while the second waits for a core.
-    device, standby: see ``open_model``. engines: what computes. Raises ModelError when a model file
-    is missing or altered, DeviceError when the device is not there.
+    device, standby: see ``open_eye``; card: what a device other than "cpu" computes on, used by
+    nobody else. eyes: what computes. Raises ModelError when a model file is missing or altered,
+    DeviceError when the device is not there.
     """
 
     def __init__(
@@ -50,16 +55,24 @@ class PoseTracker:
         detector: Finds | None = None,
         landmarker: Reads | None = None,
         device: str = "cpu",
+        card: Device | None = None,
         standby: Tell | None = None,
     ) -> None:
-        def engine(name: str) -> Engine:
-            self.engines.append(open_model(name, device, threads, standby=standby))
-            return self.engines[-1]
+        camera = None if card is None else CudaCamera(card)
 
-        self.engines: list[Engine] = []
-        self._detector = detector or Detector(engine("pose_detection"))
-        self._landmarker = landmarker or Landmarker(engine("pose_landmark"))
+        def eye(name: str, look: Look) -> Eye:
+            self.eyes.append(open_eye(name, look, device, threads, camera, standby))
+            return self.eyes[-1]
+
+        self.eyes: list[Eye] = []
+        self._detector = detector or Detector(eye("pose_detection", DETECTOR_LOOK))
+        self._landmarker = landmarker or Landmarker(eye("pose_landmark", LANDMARKER_LOOK))
         self.reset()
+
+    @property
+    def takes_planes(self) -> bool:
+        """Whether frames are best given as planes: the landmark network computes on a card."""
+        return any(eye.device != "cpu" for eye in self.eyes[-1:])
 
     def reset(self) -> None:
         """Forget the person, as at a cut or for another performer."""
@@ -68,10 +81,11 @@ class PoseTracker:
         self._detected_s = -math.inf
 
     def track(self, image: U8, time_s: float) -> Keypoints | None:
-        """Landmarks in ``image`` u8 (H, W, 3) RGB of time ``time_s``; None: nobody is found."""
-        if image.shape[:2] != self._size:
+        """Landmarks in ``image``, a ``Frame.image``, of time ``time_s``; None: nobody is found."""
+        size = size_of(image)
+        if size != self._size:
             self.reset()
-            self._size = image.shape[:2]
+            self._size = size
         if self._region is not None:
             reading = self._landmarker.read(image, self._region)
             if _finite(reading) and (reading.score >= SURE_SCORE or _person(reading)):
@@ -100,7 +114,7 @@ class PoseTracker:
         return None
 
     def close(self) -> None:
-        """Close both engines."""
+        """Close both eyes."""
         self._detector.close()
         self._landmarker.close()
 

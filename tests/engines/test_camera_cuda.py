@@ -33,7 +33,7 @@ from engines.proof import NETWORK, prove_network
 from engines.trt import TrtEngine
 from engines.types import F32, U8
 from engines.video_cuda import CudaVideo
-from realtime.track import Form, to_video
+from realtime.picture import Form, planes_of
 from tests.engines.fake_card import PLAN, FakeLogger, fake_trt
 from tests.engines.fake_cupy import fake_cupy
 from tests.engines.kernels.host import FailingDevice, HostDevice
@@ -289,7 +289,7 @@ def test_the_encoder_gets_its_planes(device: Device, height: int, width: int, fo
     video = CudaVideo(device, device.array(rgba), form == "packed")
     video.frame()
     device.wait()
-    want = to_video(rgba, form).to_ndarray()
+    want = planes_of(rgba, form)
     assert video.out.shape == want.shape
     # packed: OpenCV rounds the continued colours in several places
     assert np.abs(video.out - want.astype(int)).max() <= (form == "packed")

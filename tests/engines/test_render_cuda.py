@@ -21,7 +21,7 @@ from engines.render import Renderer
 from engines.render_cuda import CudaRenderer
 from engines.scene import Scene
 from engines.types import F32, U8, Avatar, Pose
-from realtime.track import Form, to_video
+from realtime.picture import Form, planes_of
 from tests.engines.figures import SIZE, avatar, with_hand
 from tests.engines.kernels.host import HostDevice
 from tests.engines.test_render import turned
@@ -100,7 +100,7 @@ def test_the_encoders_planes_are_the_cpus(device: Device, spec: str, size: tuple
         assert taken.keys() == every
         forms: tuple[Form, ...] = ("plain", "packed")
         for form in forms:
-            want = to_video(taken["rgba"], form).to_ndarray().astype(int)
+            want = planes_of(taken["rgba"], form).astype(int)
             # packed: OpenCV rounds the continued colours in several places
             assert np.abs(taken[form] - want).max() <= (form == "packed")
             again = cuda.take(frozenset({form}))

@@ -15,13 +15,16 @@ import pytest
 
 from engines import driver, trt
 from engines.base import Engine, TensorSpec
+from engines.camera_cuda import CudaCamera
 from engines.driver import Driver
 from engines.engine_cache import EngineCache, EngineKey
 from engines.errors import DeviceError, ModelError, PuppetcamError
 from engines.kernels.cuda import CudaDevice
-from engines.keypoints.carried import Precision, find_graph, manifest, open_model
+from engines.keypoints.carried import Precision, find_graph, manifest, open_eye, open_model
+from engines.keypoints.detector import LOOK
+from engines.keypoints.region import Region
 from engines.ort import OrtEngine
-from engines.standby import StandbyEngine
+from engines.standby import StandbyEye
 from engines.trt import TrtEngine
 from export.keypoints_cases import cases
 from tests.engines.fake_card import PLAN, FakeBatchEngine, FakeEngine, FakeLibrary, fake_trt
@@ -203,12 +206,14 @@ def test_a_card_without_a_driver_serves_on_the_cpu(
     with pytest.raises(DeviceError, match="no NVIDIA driver"):
         open_model("selfie_segmentation", "tensorrt")
     told: list[PuppetcamError] = []
-    with open_model("selfie_segmentation", "tensorrt", standby=told.append) as engine:
-        assert isinstance(engine, StandbyEngine)
-        engine.wait()
-        feed = {"image": np.zeros((1, 256, 256, 3), np.float32)}
-        assert engine.run(feed)["mask"].shape == (1, 1, 256, 256)
-        assert (engine.device, engine.waiting) == ("cpu", "tensorrt failed")
+    camera = CudaCamera(HostDevice())
+    eye = open_eye("pose_detection", LOOK, "tensorrt", 1, camera, told.append)
+    assert isinstance(eye, StandbyEye)
+    eye.wait()
+    seen = eye.look(np.zeros((60, 80, 3), np.uint8), Region(40, 30, 80, 0))
+    assert seen["boxes"].shape == (1, 2254, 12)
+    assert (eye.device, eye.waiting) == ("cpu", "tensorrt failed")
+    eye.close()
     assert [error.message for error in told] == [
         "tensorrt failed, the CPU goes on: no NVIDIA driver"
     ]

@@ -20,6 +20,7 @@ from realtime.gallery import MissingError
 from realtime.hub import Backstage, Hub
 from realtime.mark import read_mark, write_mark
 from realtime.offer import Offer, OfferError
+from realtime.picture import Drawn, Forms
 from realtime.puppet import Swap
 from tests.fakes import COLOURS, FakeGallery, FakePuppet, fake_backstage
 from tests.realtime.peers import CAMERA, Camera, Client, client, near, until
@@ -109,7 +110,10 @@ async def test_a_slow_puppet_drops_frames_and_stays_new(
         assert performer.told("stats")[-1]["dropped"] > 20
 
 
-async def test_marks_go_to_the_performer_who_asked_only(hub: Hub) -> None:
+@pytest.mark.parametrize("on_card", [False, True])
+async def test_marks_go_to_the_performer_who_asked_only(
+    hub: Hub, puppets: list[FakePuppet], on_card: bool
+) -> None:
     def draw(image: U8, k: int) -> None:
         write_mark(image, 1234)
 
@@ -121,6 +125,7 @@ async def test_marks_go_to_the_performer_who_asked_only(hub: Hub) -> None:
         client(hub, session=performer.session) as viewer,
     ):
         await until(lambda: len(performer.images) > 5 and performer.told("hello"))
+        puppets[0].takes_planes = on_card
         assert marks(performer) == {None}
         performer.send(type="mark", on=True)
         await until(lambda: 1234 in marks(performer))
@@ -167,9 +172,10 @@ async def test_a_card_that_fails_is_told_and_counted(hub: Hub, puppets: list[Fak
 async def test_the_cameras_own_picture_is_never_passed_on(
     hub: Hub, puppets: list[FakePuppet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def leak(self: FakePuppet, frame: Frame) -> Frame:
+    def leak(self: FakePuppet, frame: Frame, forms: Forms = frozenset()) -> Drawn:
         self.frames += 1
-        return frame if self.frames % 2 else frame.with_image(frame.image[:, ::-1])
+        image = frame.image if self.frames % 2 else frame.image[:, ::-1]
+        return {"rgba": image} if self.frames % 3 else {"plain": image[:, :, 0]}
 
     monkeypatch.setattr(FakePuppet, "process", leak)
     async with client(hub, Camera()) as performer:
@@ -276,9 +282,13 @@ async def test_avatars_asked_for_while_one_is_being_built(
 # --- viewers --------------------------------------------------------------------------------
 
 
-async def test_viewers_join_late_plain_and_packed(hub: Hub) -> None:
+@pytest.mark.parametrize("on_card", [False, True])
+async def test_viewers_join_late_plain_and_packed(
+    hub: Hub, puppets: list[FakePuppet], on_card: bool
+) -> None:
     async with client(hub, Camera(), avatar="blue") as performer:
         await until(lambda: len(performer.images) > 5 and performer.told("hello"))
+        puppets[0].takes_planes = on_card
         performer.send(type="background", value="none")
         async with client(hub) as plain, client(hub, alpha=True) as packed:
             assert plain.session == performer.session  # without a name: the newest
@@ -294,8 +304,30 @@ async def test_viewers_join_late_plain_and_packed(hub: Hub) -> None:
             assert near(packed_at(image, 200, 80), (255, 255, 255))
             assert near(packed_at(image, 200, 20), (0, 0, 0))
             assert no_camera_pixel(plain)
+            assert puppets[0].saw == (2 if on_card else 3)
+            assert puppets[0].forms == {"plain", "packed"}
         await until(lambda: hub.health()["viewers"] == 0)
+        await until(lambda: puppets[0].forms == {"plain"})  # no more than is watched
         assert hub.sessions
+
+
+async def test_a_form_that_was_not_drawn_yet_begins_with_the_still(
+    hub: Hub, puppets: list[FakePuppet]
+) -> None:
+    """On a card only what is watched is drawn; while no camera runs nothing is drawn anew."""
+    camera = Camera()
+    async with client(hub, camera, avatar="blue") as performer:
+        await until(lambda: len(performer.images) > 5 and performer.told("hello"))
+        puppets[0].takes_planes = True
+        performer.send(type="avatar", name="green")
+        await until(lambda: near(performer.colour, COLOURS["green"]))
+        await until(lambda: puppets[0].saw == 2)
+        camera.stop()
+        await until(lambda: hub.sessions[performer.session].performance.inbox.poll() is None)
+        async with client(hub, alpha=True) as packed:
+            await until(lambda: len(packed.images) > 2)
+            assert near(packed_at(packed.images[-1][1], 40, 80), COLOURS["green"])
+            assert near(packed_at(packed.images[-1][1], 200, 80), (255, 255, 255))
 
 
 def packed_at(image: U8, y: int, x: int) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.mark import check_of, read_mark, write_mark
+from realtime.mark import check_of, mark_planes, read_mark, write_mark
 
 
 @pytest.mark.parametrize("number", [0, 1, 0b101010101010, 1234, 4095])
@@ -15,6 +15,22 @@ def test_what_is_written_is_read(number: int, size: tuple[int, int]) -> None:
     image = np.full((*size, 3), 77, np.uint8)
     write_mark(image, number)
     assert read_mark(image) == number
+
+
+@pytest.mark.parametrize("number", [0, 1, 0b101010101010, 1234, 4095])
+@pytest.mark.parametrize("size", [(480, 640), (512, 512), (122, 162), (30, 80)])
+def test_what_is_written_into_planes_is_read(number: int, size: tuple[int, int]) -> None:
+    height, width = size
+    planes = np.full((height * 3 // 2, width), 77, np.uint8)
+    mark_planes(planes, number)
+    assert read_mark(planes) == number
+    rgb = np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420), np.uint8)
+    assert read_mark(rgb) == number
+    top = round(height / 15)
+    assert (planes[top:height] == 77).all()
+    assert (planes[:top, : 2 * width // 20] == 77).all()
+    cells = rgb[:top, -(-2 * width // 20) : 18 * width // 20]
+    assert np.ptp(cells, axis=2).max() == 0  # grey: no colour is left
 
 
 def test_cells_lie_where_the_page_draws_them() -> None:

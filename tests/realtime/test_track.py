@@ -11,9 +11,9 @@ import pytest
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
-from engines.types import Frame
 from realtime.mark import read_mark
-from realtime.track import TIME_BASE, Arrival, Picture, PuppetTrack, read_camera, to_video
+from realtime.picture import Picture
+from realtime.track import TIME_BASE, Arrival, PuppetTrack, read_camera, to_video
 from realtime.transport import MAX_SIDE, as_rgb
 from tests.realtime.peers import CAMERA, Camera
 
@@ -21,7 +21,7 @@ from tests.realtime.peers import CAMERA, Camera
 def picture(colour: tuple[int, int, int, int], captured_s: float = 0.0) -> Picture:
     image = np.empty((120, 160, 4), np.uint8)
     image[:] = colour
-    return Picture(Frame(image, captured_s=captured_s), mark=5)
+    return Picture({"rgba": image}, captured_s, mark=5)
 
 
 def rgb(video: av.VideoFrame) -> NDArray[np.int64]:
@@ -48,31 +48,39 @@ def test_large_pictures_become_smaller() -> None:
     assert as_rgb(small) is small
 
 
-def test_plain_is_on_black() -> None:
-    video = to_video(picture((200, 100, 50, 255)).frame.image, "plain")
+def test_an_arrival_as_planes() -> None:
+    levels = np.arange(48 * 3 // 2 * 64).astype(np.uint8).reshape(72, 64)
+    video = av.VideoFrame.from_ndarray(levels, format="yuv420p")
+    frame = Arrival(video, 1.5, 3).frame(planes=True)
+    np.testing.assert_array_equal(frame.image, levels)
+    assert (frame.size, frame.captured_s, frame.index) == ((64, 48), 1.5, 3)
+    downloaded = Arrival(video.reformat(format="nv12"), 0.0, 0).frame(planes=True)
+    np.testing.assert_array_equal(downloaded.image, levels)  # as a card's decoder gives it
+    assert Arrival(video, 0.0, 0).frame().image.shape == (48, 64, 3)
+
+
+def test_a_large_picture_as_planes_stays_large() -> None:
+    assert Arrival(av.VideoFrame(3000, 1000, "yuv420p"), 0.0, 0).frame(True).size == (3000, 1000)
+
+
+def test_planes_of_odd_sides_there_are_none() -> None:
+    assert Arrival(av.VideoFrame(65, 48, "yuv420p"), 0.0, 0).frame(True).image.shape == (48, 65, 3)
+
+
+def test_an_encoder_gets_planes() -> None:
+    shown = picture((200, 100, 50, 255))
+    video = to_video(shown, "plain")
     assert (video.format.name, video.width, video.height) == ("yuv420p", 160, 120)
     assert np.abs(rgb(video)[60, 80] - (200, 100, 50)).max() <= 3
-    half = to_video(picture((200, 100, 50, 128)).frame.image, "plain")
-    assert np.abs(rgb(half)[60, 80] - (100, 50, 25)).max() <= 3
+    assert mark_of(video) is None
+    assert mark_of(to_video(shown, "plain", marked=True)) == 5
+    packed = to_video(shown, "packed")
+    assert (packed.format.name, packed.width, packed.height) == ("yuv420p", 160, 240)
 
 
-def test_packed_is_colours_above_alpha() -> None:
-    image = picture((200, 100, 50, 255)).frame.image.copy()
-    image[:, 80:, 3] = 0
-    image[:, 60:80, 3] = 128
-    video = to_video(image, "packed")
-    assert (video.format.name, video.width, video.height) == ("yuv420p", 160, 240)
-    got = rgb(video)
-    assert np.abs(got[60, [20, 90]] - (200, 100, 50)).max() <= 3
-    assert np.abs(got[180, [20, 70, 120]] - [[255] * 3, [128] * 3, [0] * 3]).max() <= 3
-
-
-def test_odd_sizes_are_cropped_and_marks_are_drawn() -> None:
-    image = np.full((121, 161, 4), 255, np.uint8)
-    video = to_video(image, "plain", mark=77)
-    assert (video.width, video.height) == (160, 120)
-    assert mark_of(video) == 77
-    assert (image == 255).all()
+def test_marks_are_for_plain_pictures() -> None:
+    with pytest.raises(ValueError, match="got packed, wanted plain"):
+        PuppetTrack(picture((0, 0, 0, 255)), "packed", marked=True)
 
 
 async def test_the_first_picture_comes_at_once_and_the_newest_next() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from engines.errors import NoPersonError, PuppetcamError
 from engines.types import U8, Avatar, BodyMesh, Camera, Frame, Keypoints, Pose, Progress
 from realtime.gallery import AvatarCard, MissingError
+from realtime.picture import Drawn, Forms
 from realtime.puppet import Swap
 from realtime.stats import StageTimes
 
@@ -104,6 +105,7 @@ class FakePuppet:
     """Draws a disc of the avatar's colour; does nothing with the camera but count frames."""
 
     backend = "a brush"
+    takes_planes = False
 
     def __init__(self, avatar: Avatar) -> None:
         self.times = StageTimes()
@@ -111,9 +113,9 @@ class FakePuppet:
         self.calibrations = 0
         self._avatar, self._background = avatar, "photo"
 
-    def process(self, frame: Frame) -> Frame:
+    def process(self, frame: Frame, forms: Forms = frozenset()) -> Drawn:
         with self.times.stage("draw"):
-            return frame.with_image(self.still())
+            return {"rgba": self.still()}
 
     def still(self) -> U8:
         alpha = self._avatar.alpha

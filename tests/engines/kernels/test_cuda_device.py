@@ -18,7 +18,7 @@ from engines.proof import prove_kernels
 from engines.render import Renderer
 from realtime import bench_card
 from realtime.bench_card import measure_card
-from realtime.track import to_video
+from realtime.picture import planes_of
 from tests.engines.fake_cupy import Card, CudaError, fake_cupy
 from tests.engines.figures import with_hand
 from tests.engines.test_render_cuda import WANTED_DB, poses, psnr, twins
@@ -73,7 +73,7 @@ def test_a_set_of_forms_is_recorded_once_until_the_background_comes_or_goes(
             want = backdrop.under(renderer.render(pose))
             assert psnr(on_card.render(pose), want) >= WANTED_DB
             planes = on_card.take(frozenset({"plain"}))["plain"]
-            assert np.abs(planes - to_video(want, "plain").to_ndarray().astype(int)).mean() < 0.5
+            assert np.abs(planes - planes_of(want, "plain").astype(int)).mean() < 0.5
         counts.append(len(recorded))
     assert counts == [2, 2, 2, 4, 6, 8, 8]
 

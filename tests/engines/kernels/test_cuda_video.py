@@ -15,7 +15,7 @@ from engines.kernels.cuda import Device
 from engines.keypoints.region import Region
 from engines.packed import CELL, FAINT, REACH, SIGMA
 from engines.types import U8
-from realtime.track import to_video
+from realtime.picture import planes_of
 from tests.engines.kernels.test_cuda import got
 
 
@@ -81,7 +81,7 @@ def test_video(device: Device, step: int, form: str, height: int, width: int) ->
     away = np.hypot(x - width / 3, y - height / 2)
     rgba[:, :, 3] = np.clip(255 - 12 * (away - 12), 0, 255)
     packed = form == "packed"
-    want = to_video(rgba, "packed" if packed else "plain").to_ndarray()
+    want = planes_of(rgba, "packed" if packed else "plain")
     columns, rows = width // CELL, height // CELL
     picture = device.array(rgba)
     cells = device.array(np.zeros((rows, columns, 4), np.float32))

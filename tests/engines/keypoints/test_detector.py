@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from engines.keypoints.detector import (
+    LOOK,
     SIZE,
     Detector,
     anchors,
@@ -12,6 +13,7 @@ from engines.keypoints.detector import (
     sigmoid,
     suppress,
 )
+from engines.keypoints.eye import EngineEye
 from tests.engines.keypoints.fakes import FakeEngine
 
 
@@ -86,7 +88,7 @@ def test_detects_in_letterboxed_images(height: int, width: int) -> None:
     engine.answer["scores"][0, index] = 2
     engine.answer["boxes"][0, index] = [0, 0, 56, 56, 0, 0, 0, -56, 0, 0, 0, 0]
     image = np.full((height, width, 3), 255, np.uint8)
-    found = Detector(engine).detect(image)
+    found = Detector(EngineEye(engine, LOOK)).detect(image)
     assert len(found) == 1
     assert found[0].score == pytest.approx(1 / (1 + np.exp(-2)))
     # The square's side is 200 px: 56 of 224 are 50 px.
@@ -106,24 +108,24 @@ def test_two_people_best_first() -> None:
     for index, score in ((0, 1.0), (len(anchors()) - 1, 3.0)):
         engine.answer["scores"][0, index] = score
         engine.answer["boxes"][0, index] = [0, 0, 20, 20, 0, 0, 0, -20, 0, 0, 0, 0]
-    found = Detector(engine).detect(np.zeros((224, 224, 3), np.uint8))
+    found = Detector(EngineEye(engine, LOOK)).detect(np.zeros((224, 224, 3), np.uint8))
     assert [round(d.region.x) for d in found] == [208, 4]
 
 
 def test_a_person_without_size_is_nobody() -> None:
     engine = blank()
     engine.answer["scores"][0, 0] = 5
-    assert Detector(engine).detect(np.zeros((50, 50, 3), np.uint8)) == []
+    assert Detector(EngineEye(engine, LOOK)).detect(np.zeros((50, 50, 3), np.uint8)) == []
 
 
 def test_wrong_image() -> None:
     with pytest.raises(ValueError, match="image"):
-        Detector(blank()).detect(np.zeros((5, 5, 4), np.uint8))
+        Detector(EngineEye(blank(), LOOK)).detect(np.zeros((5, 5, 4), np.uint8))
     with pytest.raises(TypeError, match="image"):
-        Detector(blank()).detect(np.zeros((5, 5, 3), np.float32))
+        Detector(EngineEye(blank(), LOOK)).detect(np.zeros((5, 5, 3), np.float32))
 
 
 def test_close() -> None:
     engine = blank()
-    Detector(engine).close()
+    Detector(EngineEye(engine, LOOK)).close()
     assert engine.closed

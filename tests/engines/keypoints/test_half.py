@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from engines.keypoints.carried import find_graph, manifest
+from engines.keypoints.detector import LOOK as DETECTOR_LOOK
 from engines.keypoints.detector import Detector, sigmoid
-from engines.keypoints.landmarks import Landmarker
+from engines.keypoints.eye import EngineEye
+from engines.keypoints.landmarks import LOOK, Landmarker
 from engines.ort import OrtEngine
 from engines.types import F32, U8
 from export.keypoints_cases import cases
@@ -70,14 +72,14 @@ def landmarkers() -> Iterator[tuple[Landmarker, Landmarker]]:
         OrtEngine(find_graph("pose_landmark").path) as single,
         OrtEngine(find_graph("pose_landmark", "fp16").path) as half,
     ):
-        yield Landmarker(single), Landmarker(half)
+        yield Landmarker(EngineEye(single, LOOK)), Landmarker(EngineEye(half, LOOK))
 
 
 @pytest.mark.parametrize("picture", PICTURES)
 def test_half_sees_the_same_pose(picture: str, landmarkers: tuple[Landmarker, Landmarker]) -> None:
     image: U8 = cases()[picture]
     with OrtEngine(find_graph("pose_detection").path) as engine:
-        region = Detector(engine).detect(image)[0].region
+        region = Detector(EngineEye(engine, DETECTOR_LOOK)).detect(image)[0].region
     single, half = (landmarker.read(image, region) for landmarker in landmarkers)
     away = np.linalg.norm(single.keypoints.xy - half.keypoints.xy, axis=1)
     assert np.median(away) <= MEDIAN_PX

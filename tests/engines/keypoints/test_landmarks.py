@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from engines.keypoints.landmarks import Landmarker, normalise
+from engines.keypoints.eye import EngineEye
+from engines.keypoints.landmarks import LOOK, Landmarker
 from engines.keypoints.refine import KERNEL, refine
 from engines.keypoints.region import Region
 from tests.engines.keypoints.fakes import FakeEngine, landmark_answer
@@ -59,7 +60,7 @@ def test_points_in_an_upright_region() -> None:
     points[:] = [128, 128, 0, 0, 0]
     points[5] = [0, 256, 64, 50, 0]
     engine.answer["world"].reshape(39, 3)[5] = [0.1, 0.2, -0.3]
-    got = Landmarker(engine).read(IMAGE, Region(100, 50, 80, 0.0))
+    got = Landmarker(EngineEye(engine, LOOK)).read(IMAGE, Region(100, 50, 80, 0.0))
     assert got.score == 0.75
     np.testing.assert_allclose(got.keypoints.xy[0], [100, 50])
     np.testing.assert_allclose(got.keypoints.xy[5], [60, 90])
@@ -77,7 +78,7 @@ def test_points_in_a_turned_region() -> None:
     points[33, :2] = [128, 128]
     points[34, :2] = [128, 64]
     engine.answer["world"].reshape(39, 3)[0] = [0, -1, 0.5]
-    got = Landmarker(engine).read(IMAGE, Region(100, 50, 80, math.pi / 2))
+    got = Landmarker(EngineEye(engine, LOOK)).read(IMAGE, Region(100, 50, 80, math.pi / 2))
     # A quarter turn clockwise: up in the crop is right in the image.
     np.testing.assert_allclose(got.keypoints.xy[0], [140, 50], atol=1e-4)
     np.testing.assert_allclose(got.keypoints.world[0], [1, 0, 0.5], atol=1e-6)
@@ -90,37 +91,30 @@ def test_points_in_a_turned_region() -> None:
 def test_heat_maps_are_used() -> None:
     engine = FakeEngine(landmark_answer())
     engine.answer["heatmap"][0, 0, 34, 33] = 40
-    got = Landmarker(engine).read(IMAGE, Region(100, 50, 64, 0.0))
+    got = Landmarker(EngineEye(engine, LOOK)).read(IMAGE, Region(100, 50, 64, 0.0))
     np.testing.assert_allclose(got.keypoints.xy[0], [100 + 1, 50 + 2], rtol=1e-5)
 
 
 def test_mask_only_where_the_network_has_one() -> None:
     engine = FakeEngine(landmark_answer())
-    mask = Landmarker(engine).read(IMAGE, Region(100, 50, 64, 0.0)).mask
+    mask = Landmarker(EngineEye(engine, LOOK)).read(IMAGE, Region(100, 50, 64, 0.0)).mask
     assert mask is not None
     assert mask.shape == (256, 256)
     del engine.answer["mask"]
-    assert Landmarker(engine).read(IMAGE, Region(100, 50, 64, 0.0)).mask is None
+    assert Landmarker(EngineEye(engine, LOOK)).read(IMAGE, Region(100, 50, 64, 0.0)).mask is None
 
 
 def test_network_sees_the_region_0_to_1() -> None:
     engine = FakeEngine(landmark_answer())
     image = np.zeros((100, 200, 3), np.uint8)
     image[40:60, 90:110] = 255
-    Landmarker(engine).read(image, Region(100, 50, 10, 0.3))
+    Landmarker(EngineEye(engine, LOOK)).read(image, Region(100, 50, 10, 0.3))
     np.testing.assert_allclose(engine.fed["image"], 1, rtol=1e-6)
-
-
-def test_grey_levels_to_the_last_bit() -> None:
-    # The network feels single grey levels: exactly what numpy makes of them.
-    levels, out = np.arange(256, dtype=np.uint8), np.empty(256, np.float32)
-    normalise(levels, out)
-    np.testing.assert_array_equal(out, levels * np.float32(1 / 255))
 
 
 @pytest.mark.parametrize(("logit", "conf"), [(-1e9, 0.0), (0.0, 0.5), (1e9, 1.0), (np.nan, np.nan)])
 def test_confidence_of_extremes(logit: float, conf: float) -> None:
     engine = FakeEngine(landmark_answer())
     engine.answer["landmarks"].reshape(39, 5)[0] = [128, 128, 0, logit, 1e9]
-    got = Landmarker(engine).read(IMAGE, Region(100, 50, 80, 0.0)).keypoints.conf
+    got = Landmarker(EngineEye(engine, LOOK)).read(IMAGE, Region(100, 50, 80, 0.0)).keypoints.conf
     np.testing.assert_array_equal(got[0], np.float32(conf))

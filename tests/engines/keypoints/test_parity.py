@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from engines.keypoints.carried import manifest, open_model
+from engines.keypoints.detector import LOOK as DETECTOR_LOOK
 from engines.keypoints.detector import Detector, sigmoid
-from engines.keypoints.landmarks import Landmarker
+from engines.keypoints.eye import EngineEye
+from engines.keypoints.landmarks import LOOK, Landmarker
 from engines.keypoints.people import to_person
 from engines.types import U8
 from export.keypoints_cases import cases
@@ -36,7 +38,7 @@ def golden(name: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def networks() -> Iterator[Networks]:
     with open_model("pose_detection") as one, open_model("pose_landmark_mask") as two:
-        yield Detector(one), Landmarker(two)
+        yield Detector(EngineEye(one, DETECTOR_LOOK)), Landmarker(EngineEye(two, LOOK))
 
 
 def compare(images: dict[str, U8], table: dict[str, Any], networks: Networks) -> None:
