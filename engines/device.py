@@ -52,6 +52,7 @@ def choose(asked: str) -> Choice:
         return Choice(asked, "asked for", gpu.card)
     try:
         gpu = driver()
+        _check_age(gpu.card)
     except DeviceError as error:
         return Choice("cpu", error.message)
     refused = []
@@ -67,13 +68,7 @@ def choose(asked: str) -> Choice:
 
 def check(device: str, gpu: Driver) -> None:
     """Raise DeviceError unless ``device`` computes on this driver's card: it is tried."""
-    card = gpu.card
-    if card.capability < OLDEST:
-        raise DeviceError(
-            f"{device}: {card.name} has compute capability {_dotted(card.capability)}, wanted "
-            f"{_dotted(OLDEST)} or above (GeForce RTX 20 series)",
-            ON_CPU,
-        )
+    _check_age(gpu.card)
     if device == "cuda":
         if ort.PROVIDERS["cuda"] not in ort.available_providers():
             raise DeviceError(
@@ -84,6 +79,15 @@ def check(device: str, gpu: Driver) -> None:
     else:
         _check_library(device, gpu)
     prove(device)
+
+
+def _check_age(card: Card) -> None:
+    if card.capability < OLDEST:
+        raise DeviceError(
+            f"{card.name} is too old: it has compute capability {_dotted(card.capability)}, wanted "
+            f"{_dotted(OLDEST)} or above (GeForce RTX 20 series)",
+            ON_CPU,
+        )
 
 
 def _check_library(device: str, gpu: Driver) -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
@@ -89,6 +90,17 @@ class EngineCache:
                 self._warn(error)
             return loaded
 
+    def recall(self, key: EngineKey) -> bytes | None:
+        """What ``keep`` wrote; None if there is none that is whole and can be read."""
+        return self._stored(key, lambda content: content)
+
+    def keep(self, key: EngineKey, content: bytes) -> None:
+        """``store`` where that can be; else the next start has the work again."""
+        try:
+            self.store(key, content)
+        except OSError as error:
+            self._warn(error)
+
     def store(self, key: EngineKey, plan: bytes) -> Path:
         """Write an engine, whole or not at all, in place of those it replaces; returns where.
 
@@ -97,7 +109,7 @@ class EngineCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / key.file_name
         head = {"key": asdict(key), "size": len(plan), "sha256": _sha256(plan)}
-        part = path.with_suffix(f".{os.getpid()}.part")
+        part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
         try:
             with part.open("wb") as file:
                 file.write(MAGIC + json.dumps(head, sort_keys=True).encode() + b"\n")

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from engines.base import Arrays, TensorSpec, check_feeds
 from engines.driver import ON_CPU
 from engines.errors import DeviceError, ModelError
+from engines.kernels.budget import MB, budget
 from engines.kernels.cuda import Device
 
 # Its wheels note what they run on (distribution, the interpreter's path, numbers that name the
@@ -29,6 +31,14 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 SETTINGS: dict[str, dict[str, str]] = {
     "cpu": {},
     "cuda": {"use_tf32": "0"},  # float32 means float32
+}
+ROOM = 128 * MB  # of the card, for one network: weights, activations and the convolutions' scratch
+# Searching all algorithms for a convolution takes memory that no limit covers.
+WITHIN_ROOM = {
+    "gpu_mem_limit": str(ROOM),
+    "arena_extend_strategy": "kSameAsRequested",
+    "cudnn_conv_algo_search": "HEURISTIC",
+    "cudnn_conv_use_max_workspace": "0",
 }
 _PRELOADING = threading.Lock()
 INSTALL = "pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
@@ -56,7 +66,8 @@ class OrtEngine:
     sessions or a browser share the machine. settings: more of the execution provider's own.
     batch: what the dimension of that name is fixed at, None: any.
     Raises ModelError for a file that is missing or no valid network, DeviceError for a device
-    that this installation or machine does not have (never another device instead).
+    that this installation or machine does not have (never another device instead) or for a network
+    for which ``budget`` has no room.
     """
 
     def __init__(
@@ -95,26 +106,13 @@ class OrtEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if batch is not None:  # known before it optimises: an open one costs nodes and time
             options.add_free_dimension_override_by_name("batch", batch)
-        try:
-            session = ort.InferenceSession(
-                str(path), options, providers=[(provider, {**SETTINGS[device], **settings})]
-            )
-        except Exception as error:  # ONNX Runtime's own types have no common base
-            if device == "cuda":  # full, most likely: the CPU opens this file
-                raise DeviceError(
-                    f"cuda: {path.name} cannot be opened ({error})", ON_CPU
-                ) from error
-            raise ModelError(
-                f"model file {path}: got no valid network ({error})",
-                "puppetcam-export keypoints makes it again",
-            ) from error
-        # ONNX Runtime only warns when a provider cannot start, and takes the CPU.
-        got = session.get_providers()
-        if got[0] != provider:
-            raise DeviceError(
-                f"device {device!r}: got {got}, wanted {provider}: CUDA or cuDNN cannot be loaded",
-                INSTALL,
-            )
+        limited = device == "cuda" and budget.allowed is not None
+        given = {**SETTINGS[device], **(WITHIN_ROOM if limited else {}), **settings}
+        with ExitStack() as held:  # gives back what was taken before it failed
+            if limited:
+                held.enter_context(budget.reserved(ROOM))
+            session = _session(path, options, device, given)
+            self._held = held.pop_all()
         self._session: Any = session
         self.device = device
         self.inputs = tuple(_spec(value) for value in session.get_inputs())
@@ -139,6 +137,7 @@ class OrtEngine:
     def close(self) -> None:
         """Give the session's memory back."""
         self._session = None
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self
@@ -216,6 +215,29 @@ class OrtOnCard(OrtEngine):
 def _of(spec: TensorSpec, batch: int) -> TensorSpec:
     """With so many rows where they were open."""
     return replace(spec, shape=(batch, *spec.shape[1:])) if spec.shape[:1] == (-1,) else spec
+
+
+def _session(path: Path, options: Any, device: str, settings: Mapping[str, str]) -> Any:
+    import onnxruntime as ort
+
+    provider = PROVIDERS[device]
+    try:
+        session = ort.InferenceSession(str(path), options, providers=[(provider, settings)])
+    except Exception as error:  # ONNX Runtime's own types have no common base
+        if device == "cuda":  # full, most likely: the CPU opens this file
+            raise DeviceError(f"cuda: {path.name} cannot be opened ({error})", ON_CPU) from error
+        raise ModelError(
+            f"model file {path}: got no valid network ({error})",
+            "puppetcam-export keypoints makes it again",
+        ) from error
+    # ONNX Runtime only warns when a provider cannot start, and takes the CPU.
+    got = session.get_providers()
+    if got[0] != provider:
+        raise DeviceError(
+            f"device {device!r}: got {got}, wanted {provider}: CUDA or cuDNN cannot be loaded",
+            INSTALL,
+        )
+    return session
 
 
 def _spec(value: Any) -> TensorSpec:

@@ -6,8 +6,9 @@ compiles without a card, in about a second; the classic one measures on the card
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,9 +21,10 @@ from engines.base import Arrays, TensorSpec, check_feeds
 from engines.driver import ON_CPU, driver
 from engines.engine_cache import EngineCache, EngineKey
 from engines.errors import DeviceError, ModelError
+from engines.kernels.budget import MB, budget
 from engines.kernels.cuda import CudaDevice, Device
-
-log = logging.getLogger(__name__)
+from engines.runtime_cache import RuntimeCache
+from engines.trt_messages import logger, monitor
 
 EXTRAS = {"tensorrt": "gpu", "tensorrt-rtx": "gpu-rtx"}  # device -> extra of pyproject.toml
 DTYPES = {
@@ -33,6 +35,8 @@ DTYPES = {
     "INT64": "int64",
     "BOOL": "bool",
 }
+BUILD = 256 * MB
+"""What a build on the card may take where ``budget`` limits it: our networks need less."""
 Report = Callable[[float], None]
 """Told the share that is done, 0..1; called from the building thread."""
 
@@ -97,8 +101,9 @@ def open_engine(
     report: Report | None = None,
     batch: int = 1,
 ) -> TrtEngine:
-    """An engine on this machine's card, out of ``cache`` or compiled into it.
+    """An engine on this machine's card, out of ``cache`` or compiled into it; it has run once.
 
+    TensorRT for RTX finishes a plan on the card: what it made there is kept beside the plan.
     batch: see ``build``.
     Raises DeviceError as ``library``, ``Driver`` and ``CudaDevice`` do, ModelError as ``build``.
     """
@@ -107,11 +112,23 @@ def open_engine(
     model = graph.name.split(".")[0]
     key = engine_key(trt, device, model, digest, precision, card.name, target, batch)
     ahead = target if target in targets(trt) else None
-    return cache.open(
+    beside = replace(key, model=f"{model}.on-card", card=card.name)
+    kept = cache.recall(beside) if targets(trt) else None
+    engine = cache.open(
         key,
         lambda: build(trt, graph, ahead, report, batch),
-        lambda plan: TrtEngine(plan, device, trt, gpu),
+        lambda plan: TrtEngine(plan, device, trt, gpu, kept),
     )
+    with ExitStack() as failing:
+        failing.callback(engine.close)
+        for rows in range(1, batch):
+            engine.enqueue(gpu, rows)
+        engine.run({spec.name: np.zeros(spec.shape, spec.dtype) for spec in engine.inputs})
+        made = engine.made_here()
+        failing.pop_all()
+    if made is not None:
+        cache.keep(beside, made)
+    return engine
 
 
 def build(
@@ -129,28 +146,32 @@ def build(
     Raises ModelError for a file that TensorRT cannot compile, DeviceError for an unknown target.
     """
     complaints: list[str] = []
-    logger = _logger(trt, complaints)
-    builder = trt.Builder(logger)
+    messages = logger(trt, complaints)
+    builder = trt.Builder(messages)
     if builder is None:
         raise DeviceError(f"TensorRT: no builder ({'; '.join(complaints)})", ON_CPU)
     typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(typed)
-    parser = trt.OnnxParser(network, logger)
+    parser = trt.OnnxParser(network, messages)
     if not parser.parse_from_file(str(graph)):
         errors = [parser.get_error(i).desc() for i in range(parser.num_errors)]
         raise ModelError(f"{graph.name}: TensorRT cannot read it ({'; '.join(errors)})")
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)  # float32 means float32
     _size(builder, network, config, batch)
-    if targets(trt):
+    if batch > 1 and targets(trt):
         config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)  # else it may not be recordable
+    on_card = target is None and budget.allowed is not None
+    if on_card:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, BUILD // 2)
     if target is not None or targets(trt):
         config.num_compute_capabilities = 1
         config.set_compute_capability(_capability(trt, target), 0)
-    monitor = None if report is None else _monitor(trt, report)
-    if monitor is not None:
-        config.progress_monitor = monitor
-    plan = builder.build_serialized_network(network, config)
+    watching = None if report is None else monitor(trt, report)
+    if watching is not None:
+        config.progress_monitor = watching
+    with budget.reserved(BUILD) if on_card else nullcontext():
+        plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise ModelError(f"{graph.name}: TensorRT cannot compile it ({'; '.join(complaints)})")
     return bytes(plan)
@@ -182,33 +203,46 @@ class TrtEngine:
     ``run`` takes and gives numpy arrays. For a frame that stays on the card: others write to the
     ``array`` of an input, ``enqueue``, and read the ``array`` of an output. One thread at a time.
     Inputs, outputs, arrays and ``run`` are of as many rows as the plan allows.
+    kept: ``made_here`` of an earlier engine of this plan. recordable: see ``Device.call``.
     Raises ModelError for a plan that this library and card refuse, DeviceError for a full card.
     """
 
-    recordable = True
-
-    def __init__(self, plan: bytes, device: str, trt: Any, card: Device) -> None:
+    def __init__(
+        self, plan: bytes, device: str, trt: Any, card: Device, kept: bytes | None = None
+    ) -> None:
         self.device = device
         self._card, self._trt = card, trt
         self._complaints: list[str] = []
-        self._logger = _logger(trt, self._complaints)
-        with card.at_work():
-            self._runtime: Any = trt.Runtime(self._logger)
-            engine = self._runtime.deserialize_cuda_engine(plan)
-            if engine is None:
-                raise ModelError(f"{device}: the engine is refused ({self._said()})")
-            self._engine = engine
-        names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
-        is_input = [engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names]
-        self._batch = _batch(engine, [n for n, first in zip(names, is_input, strict=True) if first])
-        specs = [_spec(engine, name, self._batch) for name in names]
-        self.inputs = tuple(s for s, first in zip(specs, is_input, strict=True) if first)
-        self.outputs = tuple(s for s, first in zip(specs, is_input, strict=True) if not first)
-        self._staged = {s.name: card.staging(s.shape, np.dtype(s.dtype).type) for s in specs}
-        self._arrays = {name: card.array(staged) for name, staged in self._staged.items()}
-        self._contexts: dict[int, Any] = {}
-        self._scratch: Any = None
-        self._context(self._batch)
+        self._logger = logger(trt, self._complaints)
+        with ExitStack() as held:  # gives back what was taken before it failed
+            with card.at_work():
+                held.enter_context(budget.reserved(len(plan)))  # its weights, most of it
+                self._runtime: Any = trt.Runtime(self._logger)
+                self._engine = self._runtime.deserialize_cuda_engine(plan)
+                if self._engine is None:
+                    raise ModelError(f"{device}: the engine is refused ({self._said()})")
+                self._finish = RuntimeCache(trt, self._engine, kept) if targets(trt) else None
+            engine = self._engine
+            names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+            is_input = [engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names]
+            inputs = [name for name, first in zip(names, is_input, strict=True) if first]
+            self._batch = _batch(engine, inputs)
+            specs = [_spec(engine, name, self._batch) for name in names]
+            self.inputs = tuple(s for s, first in zip(specs, is_input, strict=True) if first)
+            self.outputs = tuple(s for s, first in zip(specs, is_input, strict=True) if not first)
+            self._staged = {s.name: card.staging(s.shape, np.dtype(s.dtype).type) for s in specs}
+            self._arrays = {name: card.array(staged) for name, staged in self._staged.items()}
+            scratch = engine.device_memory_size_v2
+            if self._batch == 1:
+                held.enter_context(budget.reserved(scratch))
+            else:
+                self._scratch = card.array(np.zeros(scratch, np.uint8))
+            self._contexts: dict[int, Any] = {}
+            self._context(self._batch)
+            self.recordable = True
+            if targets(trt):
+                card.call(self._ask)
+            self._held = held.pop_all()
 
     def run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
         """See ``Engine.run``; DeviceError when the card fails."""
@@ -241,47 +275,54 @@ class TrtEngine:
         if not context.execute_async_v3(stream):
             raise DeviceError(f"{self.device}: the engine failed ({self._said()})", ON_CPU)
 
+    def _ask(self, stream: int) -> None:
+        """TensorRT for RTX knows whether it would allocate while it runs."""
+        self.recordable = self._context(self._batch).is_stream_capturable(stream)
+
     def _context(self, rows: int) -> Any:
-        """For so many rows. Each has its own: another shape would spoil what is recorded of one."""
+        """For so many rows. Each has its own: another shape would spoil what is recorded of one.
+        Their scratch memory is the same: they run one after the other."""
         if rows not in self._contexts:
             with self._card.at_work():
-                made = self._engine.create_execution_context() if self._batch == 1 else self._open()
-            if made is None:
-                raise DeviceError(
-                    f"{self.device}: the card's memory is full ({self._said()})",
-                    f"close other programs that use the card, or {ON_CPU}",
-                )
-            for name, array in self._arrays.items():
-                made.set_tensor_address(name, self._card.address(array))
-            if self._batch > 1:
-                self._give_scratch(made)
-                for spec in self.inputs:
-                    made.set_input_shape(spec.name, (rows, *spec.shape[1:]))
+                made = self._made()
+                if made is None:
+                    raise DeviceError(
+                        f"{self.device}: the card's memory is full ({self._said()})",
+                        f"close other programs that use the card, or {ON_CPU}",
+                    )
+                for name, array in self._arrays.items():
+                    made.set_tensor_address(name, self._card.address(array))
+                if self._batch > 1:
+                    made.set_device_memory(self._card.address(self._scratch), self._scratch.nbytes)
+                    for spec in self.inputs:
+                        made.set_input_shape(spec.name, (rows, *spec.shape[1:]))
             self._contexts[rows] = made
         return self._contexts[rows]
 
-    def _open(self) -> Any:
-        """A context for any number of rows, still without memory."""
-        how = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
-        strategies = getattr(self._trt, "DynamicShapesKernelSpecializationStrategy", None)
-        if strategies is not None:  # RTX: else a recording keeps the slow kernels of the first run
-            settings = self._engine.create_runtime_config()
-            settings.set_execution_context_allocation_strategy(how)
-            settings.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
-            how = settings
-        return self._engine.create_execution_context(how)
+    def _made(self) -> Any:
+        """A context, without memory where rows are open; None on a full card."""
+        ours = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        if self._finish is None:
+            how = () if self._batch == 1 else (ours,)
+            return self._engine.create_execution_context(*how)
+        config = self._finish.config
+        if self._batch > 1:
+            config.set_execution_context_allocation_strategy(ours)
+            # Else a recording keeps the slow kernels that serve while others are compiled.
+            strategies = self._trt.DynamicShapesKernelSpecializationStrategy
+            config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+        return self._engine.create_execution_context(config)
 
-    def _give_scratch(self, context: Any) -> None:
-        """All contexts have the same: they run one after the other."""
-        if self._scratch is None:
-            size = self._engine.device_memory_size_v2
-            self._scratch = self._card.array(np.zeros(size, np.uint8))
-        context.set_device_memory(self._card.address(self._scratch), self._scratch.nbytes)
+    def made_here(self) -> bytes | None:
+        """What the library compiled on this card beyond what was ``kept``; None: nothing."""
+        with self._card.at_work():
+            return None if self._finish is None else self._finish.grown()
 
     def close(self) -> None:
         """Give the card's memory back."""
         self._contexts, self._arrays, self._scratch = {}, {}, None
-        self._engine = self._runtime = None
+        self._finish = self._engine = self._runtime = None
+        self._held.close()
         self._card.tidy()
 
     def __enter__(self) -> Self:
@@ -321,44 +362,3 @@ def _capability(trt: Any, target: str | None) -> Any:
             "start puppetcam on a machine with that card: it compiles there",
         )
     return trt.ComputeCapability.__members__[target.replace("sm_", "SM")]
-
-
-def _logger(trt: Any, complaints: list[str]) -> Any:
-    """Warnings to our log, errors also to ``complaints``."""
-
-    class Logger(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                complaints.append(message)
-                log.warning("%s", message)
-            else:
-                log.debug("%s", message)
-
-    return Logger()
-
-
-def _monitor(trt: Any, report: Report) -> Any:
-    """Reports the outermost phase's steps."""
-
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.IProgressMonitor.__init__(self)
-            self._outermost, self._steps = "", 1
-
-        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
-            if parent is None:
-                self._outermost, self._steps = phase, steps
-
-        def step_complete(self, phase: str, step: int) -> bool:
-            if phase == self._outermost:
-                report(min(1.0, (step + 1) / self._steps))
-            return True
-
-        def phase_finish(self, phase: str) -> None:
-            if phase == self._outermost:
-                report(1.0)
-
-    return Monitor()

@@ -9,6 +9,8 @@ from functools import partial
 import cv2
 
 from engines.device import NETWORKS, choose, words
+from realtime import codec_proof
+from realtime.codec import Codecs
 from realtime.enroll import enroll_file
 from realtime.hub import Backstage
 from realtime.puppeteer import Puppeteer
@@ -23,6 +25,9 @@ def open_backstage(args: argparse.Namespace) -> Backstage:
     """
     choice = choose(args.device)
     print(choice, file=sys.stderr)
+    codecs = Codecs() if choice.device == "cpu" else codec_proof.choose()
+    if choice.device != "cpu":
+        print(f"video {codecs}", file=sys.stderr)
     # OpenCV's idle threads spin, at the cost of everyone else's: 1.5 frames/s beside a browser.
     cv2.setNumThreads(1)
     shelf = Shelf(args.avatars)
@@ -33,6 +38,7 @@ def open_backstage(args: argparse.Namespace) -> Backstage:
         enroll=partial(enroll_file, shelf.own),
         backend=to_come(choice.device),
         planes=choice.device != "cpu",
+        codecs=codecs,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from aiortc import RTCIceServer
 
 from engines.device import DEVICES
 from engines.errors import InputError
+from engines.kernels.budget import GB, MB
 
 HOST = "127.0.0.1"
 PORT = 8088
@@ -23,6 +25,7 @@ class ServerConfig:
 
     allow_hosts: names beside localhost and host under which pages may be opened. capacity: how many
     performances may run, None to measure. cert, key: PEM files for https, both or neither.
+    card_memory: bytes of the card that may be taken, None: all.
     """
 
     host: str = HOST
@@ -32,6 +35,7 @@ class ServerConfig:
     ice_servers: tuple[RTCIceServer, ...] = field(default=())
     cert: Path | None = None
     key: Path | None = None
+    card_memory: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -75,6 +79,30 @@ def ice_server(url: str) -> RTCIceServer:
     if scheme in ("turn", "turns") and host and at and colon:
         return RTCIceServer(urls=f"{scheme}:{place}", username=user, credential=password)
     raise InputError(f"--ice-server: got {url!r}", wanted)
+
+
+def card_memory(text: str | None) -> int | None:
+    """``500MB`` or ``1.5GB`` in bytes, None for None. Raises InputError for anything else."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([mg])b", text.strip().lower())
+    size = int(float(match[1]) * {"m": MB, "g": GB}[match[2]]) if match else 0
+    if size < MB:
+        raise InputError(
+            f"--card-memory: got {text!r}, wanted a size of 1MB or more with its unit",
+            "--card-memory 500MB, or 1.5GB",
+        )
+    return size
+
+
+def add_card_memory(parser: argparse.ArgumentParser) -> None:
+    """The option --card-memory of the commands that work beside others on the card."""
+    parser.add_argument(
+        "--card-memory",
+        metavar="SIZE",
+        help="take no more of the graphics card than this, as 500MB or 2GB; what CUDA itself takes "
+        "of it for a program (some 300 to 500 MB) comes on top (default: no limit)",
+    )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -91,7 +91,8 @@ def compute_found() -> Iterator[Finding]:
         yield Finding("compute GPU", False, f"{error.message}; not needed", False, error.hint)
         return
     cuda, card = ".".join(map(str, gpu.cuda)), gpu.card
-    yield Finding("compute GPU", True, f"{card.name}, {card.target}, driver for CUDA {cuda}", False)
+    what = f"{card.name}, {card.target}, {card.memory / 2**30:.0f} GB, driver for CUDA {cuda}"
+    yield Finding("compute GPU", True, what, False)
     for device in ON_CARD:
         try:
             check(device, gpu)
@@ -99,6 +100,21 @@ def compute_found() -> Iterator[Finding]:
             yield Finding(f"compute {device}", False, error.message, False, error.hint)
         else:
             yield Finding(f"compute {device}", True, f"--device {device}", False)
+
+
+def video_found() -> Iterator[Finding]:
+    """Who would encode and decode H264 beside a card, and why."""
+    from engines.driver import driver
+    from realtime.codec import Codecs
+    from realtime.codec_proof import choose
+
+    try:
+        driver()
+    except PuppetcamError as error:
+        codecs = Codecs(encoder_why=error.message, decoder_why=error.message)
+    else:
+        codecs = choose()
+    yield Finding("video", True, str(codecs), needed=False)
 
 
 def priority_found() -> Iterator[Finding]:
@@ -162,6 +178,7 @@ PARTS = (
     libraries_found,
     codecs_found,
     compute_found,
+    video_found,
     priority_found,
     cameras_found,
     assets_found,

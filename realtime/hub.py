@@ -7,14 +7,16 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from aiortc import RTCIceServer
 
 from engines.avatar.store import check_name
+from engines.kernels.budget import MB, budget
 from engines.types import U8, Avatar
 from realtime import admission, memory, transport
+from realtime.codec import Codecs
 from realtime.gallery import Enroller, Gallery, MissingError
 from realtime.log import named_session
 from realtime.offer import Offer
@@ -30,14 +32,18 @@ TIDY_S = 1.0  # after a performance has ended
 
 @dataclass(frozen=True, slots=True)
 class Backstage:
-    """What performs, as the live loop needs it. backend: what will compute, in words; planes:
-    whether it may take camera frames as planes."""
+    """What performs, as the live loop needs it.
+
+    backend: what will compute, in words. planes: whether it may take camera frames as planes.
+    codecs: who encodes and decodes video.
+    """
 
     gallery: Gallery
     make_puppet: PuppetMaker
     enroll: Enroller
     backend: str
     planes: bool = False
+    codecs: Codecs = field(default=Codecs())
 
 
 class Hub:
@@ -53,7 +59,7 @@ class Hub:
         ice_servers: Sequence[RTCIceServer] = (),
         version: str = "",
     ) -> None:
-        transport.apply(backstage.planes)
+        transport.apply(backstage.planes, backstage.codecs, self._codec_fell)
         self.backstage, self.version = backstage, version
         self.sessions: dict[str, Session] = {}  # oldest first
         self._ice_servers = ice_servers
@@ -88,6 +94,8 @@ class Hub:
             "viewers": sum(session.viewers for session in self.sessions.values()),
             "capacity": self._admission.places(self._worker.load.share()) if known else None,
             "backend": newest.performance.backend if newest else self.backstage.backend,
+            "video": str(self.backstage.codecs),
+            "card_mb": budget.used() // MB,
             "failures": sum(s.performance.failures for s in self.sessions.values()),
             "version": self.version,
         }
@@ -151,6 +159,11 @@ class Hub:
         if not self._tidying:  # once for all that end together, when they have closed
             self._tidying = True
             asyncio.get_running_loop().call_later(TIDY_S, self._tidy)
+
+    def _codec_fell(self, text: str) -> None:
+        """A codec's thread: the performers share the card, so each is told."""
+        for session in list(self.sessions.values()):
+            session.tell("warning", text, "The CPU does that now.")
 
     def _tidy(self) -> None:
         self._tidying = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import traceback
 
 from engines.backdrop import Backdrop
 from engines.errors import DeviceError
@@ -102,6 +103,7 @@ class Painter:
         self._cuda = None
         if self._tell is None:
             raise error
+        traceback.clear_frames(error.__traceback__)  # they hold what was taken until it failed
         if self._card is not None:
             with contextlib.suppress(DeviceError):  # a lost card cannot take its memory back
                 self._card.tidy()

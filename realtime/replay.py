@@ -19,9 +19,10 @@ from tqdm import tqdm
 
 from engines.device import choose
 from engines.errors import InputError, NoPersonError
+from engines.kernels.budget import budget
 from realtime import interrupt
 from realtime.clip import ClipReader, ClipWriter
-from realtime.config import add_device
+from realtime.config import add_card_memory, add_device, card_memory
 from realtime.puppeteer import Puppeteer
 from realtime.shelf import Shelf
 from realtime.warmup import warm_up
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mirror", action="store_true", help="move as the mirror image")
     parser.add_argument("--avatars", type=Path, metavar="DIR", help="where your avatars are kept")
     add_device(parser)
+    add_card_memory(parser)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -66,6 +68,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Write the video; prints where and how fast."""
+    budget.allowed = card_memory(args.card_memory)
     choice = choose(args.device)
     avatar = Shelf(args.avatars).load(args.avatar)
     if args.output.exists() and args.input.exists() and args.output.samefile(args.input):

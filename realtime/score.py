@@ -23,12 +23,13 @@ from engines.avatar.enroll import enroll
 from engines.avatar.photo import Photo
 from engines.device import choose
 from engines.errors import InputError, NoPersonError
+from engines.kernels.budget import budget
 from engines.keypoints.people import PeopleFinder, Person
 from engines.render import View
 from engines.types import F32, U8
 from realtime import interrupt
 from realtime.clip import ClipReader, ClipWriter
-from realtime.config import add_device
+from realtime.config import add_card_memory, add_device, card_memory
 from realtime.metrics import ARMS, Mask, flicker, keypoint_errors, psnr, ssim
 from realtime.puppeteer import Puppeteer
 
@@ -177,10 +178,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write truth and avatar side by side to this folder",
     )
     add_device(parser)
+    add_card_memory(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a table and, as the last line, JSON."""
+    budget.allowed = card_memory(args.card_memory)
     choice = choose(args.device)
     print(choice, file=sys.stderr)
     if args.video:

@@ -16,9 +16,18 @@ from collections.abc import Callable
 from aiohttp import web
 
 from engines.errors import BusyError, InputError
+from engines.kernels.budget import budget
 from engines.version import version
 from realtime import guard, memory
-from realtime.config import HOST, PORT, ServerConfig, add_device, ice_server
+from realtime.config import (
+    HOST,
+    PORT,
+    ServerConfig,
+    add_card_memory,
+    add_device,
+    card_memory,
+    ice_server,
+)
 from realtime.hub import Backstage, Hub
 from realtime.server import make_app
 
@@ -63,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cert", default=None, metavar="PEM", help="certificate for https, with --key")
     add("--key", default=None, metavar="PEM", help="private key for https, with --cert")
     add_device(parser)
+    add_card_memory(parser)
 
 
 def config_of(args: argparse.Namespace) -> ServerConfig:
@@ -75,6 +85,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         tuple(ice_server(url) for url in args.ice_server),
         args.cert,
         args.key,
+        card_memory(args.card_memory),
     )
 
 
@@ -91,6 +102,7 @@ def run(args: argparse.Namespace, open_backstage: OpenBackstage | None = None) -
     tls = config.tls()
     listener = bind(config.host, config.port)  # first: a busy port is known before models load
     with listener:
+        budget.allowed = config.card_memory
         backstage = open_backstage(args)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(config, backstage, listener, tls, getattr(args, "json", False)))

@@ -9,7 +9,7 @@
 | POST /api/avatars?name=NAME, a photo as the body or as a form's file | 202 {job} |
 | GET /api/jobs/ID | {state, progress, stage, warnings, error, hint, avatar} |
 | DELETE /api/avatars/NAME | {} |
-| GET /healthz | {status, sessions, viewers, capacity, backend, failures, version} |
+| GET /healthz | {status, sessions, viewers, capacity, backend, video, card_mb, failures, version} |
 
 Every failure: 4xx or 5xx with {error, hint}. role: performer (default) or viewer; a performer who
 gives the name of a running session takes its place; a viewer without one watches the newest.

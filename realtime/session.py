@@ -59,7 +59,7 @@ class Session:
         self._swap: asyncio.Task[None] | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
-        self.performance = Performance(name, puppet, still, worker, self._tell_from_thread)
+        self.performance = Performance(name, puppet, still, worker, self.tell)
 
     @property
     def viewers(self) -> int:
@@ -219,7 +219,8 @@ class Session:
         else:
             self._send(message)
 
-    def _tell_from_thread(self, level: str, text: str, hint: str) -> None:
+    def tell(self, level: str, text: str, hint: str) -> None:
+        """Tell the performer something: level info, warning or error. Any thread."""
         self._loop.call_soon_threadsafe(self._tell, level, text, hint)
 
     def _send(self, message: dict[str, Any]) -> None:

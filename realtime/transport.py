@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from typing import Any, TypeVar
 
 import aioice.ice
 import aiortc.codecs
 import aiortc.rtcrtpreceiver
 import aiortc.rtcrtpsender
-import av
-import av.codec.context
 from aiortc import RTCRtpSender, RTCRtpTransceiver
 from aiortc.codecs.base import Decoder, Encoder
-from aiortc.codecs.h264 import H264Encoder
-from aiortc.codecs.vpx import Vp8Encoder
+from aiortc.codecs.h264 import H264Decoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcrtpparameters import (
@@ -39,29 +36,25 @@ from aiortc.rtp import (
     pack_header_extensions,
     unpack_header_extensions,
 )
+from av.error import FFmpegError
+from av.frame import Frame
 from av.video.codeccontext import VideoCodecContext
-from av.video.frame import PictureType
 
 from engines.errors import DeviceError
+from realtime.codec import FAILURES, Codecs, OpenDecoder, at_once, software
+from realtime.codec import VIDEO_CLOCK_HZ as VIDEO_CLOCK_HZ
+from realtime.encoder import FastH264Encoder, FastVp8Encoder, Fell
 
 T = TypeVar("T")
+Tell = Callable[[str], None]
+"""Tells the performers something. Any thread."""
+
+log = logging.getLogger(__name__)
 
 VERSIONS = {"aiortc": "1.16.0", "av": "18.1.0"}
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-VIDEO_CLOCK_HZ = 90_000
 
-START_BITRATE = 1_500_000  # bits per second, until the receiver reports what it can take
-MIN_BITRATE = 600_000
-MAX_BITRATE = 6_000_000
 MIN_UPLINK = 1_000_000
-# A reported bitrate is followed when it leaves this band around the present one: each change
-# reopens the encoder, which costs a key frame.
-STEADY_BAND = (0.75, 1.5)
-# Our pictures are BT.601; Chromium takes H264 that does not say so for BT.709 (VP8 always is 601).
-QUALITY = "18"  # x264's constant rate factor: 52 dB, and no bits spent beyond that
-BT601 = "colormatrix=smpte170m:colorprim=bt709:transfer=bt709:range=tv"
-KEYFRAME_INTERVAL = 3000  # frames; lost pictures are asked for by the receiver
-
 MAX_SIDE = 1280  # px: larger camera pictures are made smaller before anything looks at them
 
 CONSENT_INTERVAL_S = 1
@@ -69,16 +62,19 @@ CONSENT_FAILURES = 3
 
 _applied = _planes = False
 _pool: ThreadPoolExecutor | None = None
+_codecs = Codecs()
+_tell: Tell = log.debug
 
 
-def apply(planes: bool = False) -> None:
+def apply(planes: bool = False, codecs: Codecs | None = None, tell: Tell = log.debug) -> None:
     """Change aiortc and aioice for this process. Raises DeviceError for other versions of them.
 
-    planes: decoded frames are left as they are: a card takes them so.
+    planes: decoded frames are left as they are: a card takes them so. codecs: who encodes and
+    decodes H264, by default the CPU. tell: called when the card's codecs fail.
     """
-    global _applied, _planes
+    global _applied, _planes, _codecs, _tell
     check_versions()
-    _planes = planes
+    _planes, _codecs, _tell = planes, codecs or Codecs(), tell
     if _applied:
         return
     _applied = True
@@ -90,6 +86,12 @@ def apply(planes: bool = False) -> None:
     encode_in_own_pool()
     notice_silence_early()
     offer_loopback()
+
+
+def _fell(does: str, error: Exception) -> None:
+    text = f"The card no longer {does} one of the videos."
+    log.warning("%s (%s)", text, error)
+    _tell(text)
 
 
 def check_versions(installed: Callable[[str], str] = importlib.metadata.version) -> None:
@@ -156,10 +158,11 @@ def replace_decoders() -> None:
 
     def get_decoder(codec: RTCRtpCodecParameters) -> Decoder:
         decoder = stock(codec)
+        if isinstance(decoder, H264Decoder):
+            decoder = FastH264Decoder(_codecs.decoder, _fell)
         context = getattr(decoder, "codec", None)
         if isinstance(context, VideoCodecContext):
-            context.thread_count = 1
-            context.flags |= av.codec.context.Flags.low_delay
+            at_once(context)
             decode = decoder.decode
             decoder.decode = lambda encoded_frame: [  # type: ignore[method-assign]
                 frame if _planes else as_rgb(frame) for frame in decode(encoded_frame)
@@ -167,6 +170,34 @@ def replace_decoders() -> None:
         return decoder
 
     aiortc.rtcrtpreceiver.get_decoder = get_decoder  # type: ignore[attr-defined]
+
+
+class FastH264Decoder(H264Decoder):
+    """H264 by the card's decoder where there is one, else and after the first error by the CPU.
+
+    A lost packet looks as a failing card does, and the CPU is no bad place to be. fell: called with
+    that error.
+    """
+
+    def __init__(self, card: OpenDecoder | None, fell: Fell) -> None:
+        self._on_card, self._fell = card is not None, fell
+        try:
+            self.codec = (card or software)()
+        except FAILURES as error:
+            self._leave_card(error)
+
+    def decode(self, encoded_frame: JitterFrame) -> list[Frame]:
+        try:
+            return super().decode(encoded_frame)
+        except FFmpegError as error:
+            if self._on_card:
+                self._leave_card(error)
+            raise  # the library asks the sender for a key frame
+
+    def _leave_card(self, error: Exception) -> None:
+        self._on_card = False
+        self.codec = software()
+        self._fell("decodes", error)
 
 
 def as_rgb(video: Any) -> Any:
@@ -209,101 +240,6 @@ def ask_for_no_playout_delay() -> None:
     HeaderExtensionsMap.set = set_  # type: ignore[method-assign]
 
 
-def steady(current: int, wanted: int) -> bool:
-    """Whether a wanted bitrate is near enough to the present one to keep the encoder open."""
-    low, high = STEADY_BAND
-    return low * current <= wanted <= high * current
-
-
-class _SteadyBitrate:
-    """``target_bitrate`` that follows the receiver's reports in steps."""
-
-    _bitrate = START_BITRATE
-
-    @property
-    def target_bitrate(self) -> int:
-        return self._bitrate
-
-    @target_bitrate.setter
-    def target_bitrate(self, bitrate: int) -> None:
-        # Whole kilobits, as encoders keep it: an odd one would never equal the codec's own, and
-        # every frame would open a new encoder and be a key frame.
-        bitrate = max(MIN_BITRATE, min(bitrate, MAX_BITRATE)) // 1000 * 1000
-        if not steady(self._bitrate, bitrate):
-            self._bitrate = bitrate
-
-
-def _fits(codec: VideoCodecContext | None, frame: av.VideoFrame, bitrate: int) -> bool:
-    return codec is not None and (codec.width, codec.height, codec.bit_rate) == (
-        frame.width,
-        frame.height,
-        bitrate,
-    )
-
-
-def _open(name: str, frame: av.VideoFrame, bitrate: int) -> VideoCodecContext:
-    codec = av.CodecContext.create(name, "w")
-    assert isinstance(codec, VideoCodecContext)
-    codec.width, codec.height, codec.pix_fmt = frame.width, frame.height, "yuv420p"
-    codec.bit_rate = bitrate
-    codec.framerate = Fraction(30, 1)
-    codec.time_base = Fraction(1, VIDEO_CLOCK_HZ)
-    codec.gop_size = KEYFRAME_INTERVAL
-    codec.thread_count = 1  # more threads mean more delay: 14 ms against 1.3 ms at 640x480
-    return codec
-
-
-class FastH264Encoder(_SteadyBitrate, H264Encoder):
-    """x264, ultrafast, zero latency, one thread."""
-
-    def _encode_frame(self, frame: av.VideoFrame, force_keyframe: bool) -> Iterator[bytes]:
-        bitrate = self.target_bitrate
-        if not _fits(self.codec, frame, bitrate):
-            self.codec = codec = _open("libx264", frame, bitrate)
-            codec.options = {
-                "level": "31",
-                "preset": "ultrafast",
-                "tune": "zerolatency",
-                "crf": QUALITY,
-                "maxrate": str(bitrate),
-                "bufsize": str(bitrate // 5),
-                "x264-params": BT601,
-            }
-            codec.profile = "Baseline"
-        assert self.codec is not None
-        frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
-        encoded = b"".join(bytes(packet) for packet in self.codec.encode(frame))
-        if encoded:
-            yield from self._split_bitstream(encoded)
-
-
-class FastVp8Encoder(_SteadyBitrate, Vp8Encoder):
-    """libvpx at its fastest, one thread."""
-
-    def encode(
-        self, frame: av.frame.Frame, force_keyframe: bool = False
-    ) -> tuple[list[bytes], int]:
-        assert isinstance(frame, av.VideoFrame)
-        bitrate = self.target_bitrate
-        if not _fits(self.codec, frame, bitrate):
-            self.codec = codec = _open("libvpx", frame, bitrate)
-            codec.qmin, codec.qmax = 2, 56
-            codec.options = {
-                "bufsize": str(bitrate),
-                "cpu-used": "-16",
-                "deadline": "realtime",
-                "lag-in-frames": "0",
-                "maxrate": str(bitrate),
-                "minrate": str(bitrate),
-                "noise-sensitivity": "0",
-                "overshoot-pct": "15",
-                "static-thresh": "1",
-                "undershoot-pct": "100",
-            }
-        frame.pict_type = PictureType.NONE
-        return super().encode(frame, force_keyframe)
-
-
 def replace_encoders() -> None:
     """Encode video with the fast encoders."""
     stock = aiortc.codecs.get_encoder
@@ -311,7 +247,7 @@ def replace_encoders() -> None:
     def get_encoder(codec: RTCRtpCodecParameters) -> Encoder:
         kind = codec.mimeType.lower()
         if kind == "video/h264":
-            return FastH264Encoder()
+            return FastH264Encoder(_codecs.encoder, _fell)
         return FastVp8Encoder() if kind == "video/vp8" else stock(codec)
 
     aiortc.rtcrtpsender.get_encoder = get_encoder  # type: ignore[attr-defined]

@@ -54,10 +54,16 @@ def cubin(target: str) -> Path:
 
     Raises DeviceError where there is no NVRTC, or one that does not know the target.
     """
-    name, kept = cubin_name(target), usual_folder().parent / "kernels"
-    for folder in (CUBINS, kept):
-        if (folder / name).is_file():
-            return folder / name
+    for folder in (CUBINS, _kept()):
+        path = folder / cubin_name(target)
+        if path.is_file():
+            return path
+    return compiled(target)
+
+
+def compiled(target: str) -> Path:
+    """As ``cubin``, whatever there is already."""
+    kept = _kept()
     try:
         code = Nvrtc().compile(source(), target, OPTIONS)
     except ModelError as error:
@@ -67,6 +73,10 @@ def cubin(target: str) -> Path:
     except OSError as error:
         log.warning("%s cannot be written to (%s): kernels are compiled at each start", kept, error)
         return store(Path(tempfile.mkdtemp(prefix="puppetcam-")), target, code)
+
+
+def _kept() -> Path:
+    return usual_folder().parent / "kernels"
 
 
 def store(folder: Path, target: str, code: bytes) -> Path:

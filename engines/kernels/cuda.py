@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import DeviceError
-from engines.kernels.cubin import cubin, names
+from engines.kernels.budget import budget
+from engines.kernels.cubin import compiled, cubin, names
+
+log = logging.getLogger(__name__)
 
 BLOCK = {1: (128, 1), 2: (32, 4)}  # threads by the dimensions of a launch
+OLD_DRIVER = ("InsufficientDriver", "RequiresNewerDriver")  # in the names of CUDA's errors
+NEWER_DRIVER = "install a newer NVIDIA driver (README.md has lines for older ones), or --device cpu"
+LOOK = "nvidia-smi shows driver and card; --device cpu needs none"
+UNIT = 512  # bytes: to what CuPy rounds an array's memory up
 
 
 class Device(Protocol):
@@ -92,7 +101,7 @@ class CudaDevice:
     """An NVIDIA card through CuPy, on a stream of its own; see ``Device``.
 
     The first one loads the kernels, see ``cubin``. Raises DeviceError where CuPy, a driver or a
-    card is missing, or when the card fails or is full.
+    card is missing, or when the card fails, is full, or ``budget`` allows no more.
     """
 
     def __init__(self) -> None:
@@ -101,7 +110,7 @@ class CudaDevice:
             import cupyx
         except ImportError as error:
             raise DeviceError(
-                f"device cuda: got no usable CuPy ({error})",
+                f"CUDA: got no usable CuPy ({error})",
                 "pip install -e '.[gpu-rtx]', for data-centre cards '.[gpu]'",
             ) from error
         self._cupy, self._cupyx = cupy, cupyx
@@ -109,6 +118,8 @@ class CudaDevice:
             self._card = cupy.cuda.Device(0)
             with self._card:
                 self._stream = cupy.cuda.Stream(non_blocking=True)
+                self._pool = cupy.get_default_memory_pool()
+                budget.govern(self._pool)
         with self.at_work():
             self._kernels = _kernels(cupy)
 
@@ -125,7 +136,13 @@ class CudaDevice:
     def array(self, host: NDArray[Any]) -> Any:
         """See ``Device``."""
         with self.at_work():
-            array = self._cupy.asarray(host)
+            try:
+                array = self._cupy.asarray(host)
+            except self._cupy.cuda.memory.OutOfMemoryError:
+                self._pool.free_all_blocks()  # kept for other streams; at its limit CuPy does not
+                if budget.exceeded(host.nbytes + UNIT):
+                    raise budget.error(host.nbytes) from None
+                array = self._cupy.asarray(host)
             self._stream.synchronize()
             return array
 
@@ -197,7 +214,7 @@ class CudaDevice:
     def tidy(self) -> None:
         """See ``Device``; CuPy keeps one store of memory for the whole process."""
         with self.at_work():
-            self._cupy.get_default_memory_pool().free_all_blocks()
+            self._pool.free_all_blocks()
 
     def measure(self, work: Callable[[], None], count: int) -> list[float]:
         """See ``Device``."""
@@ -221,7 +238,15 @@ class CudaDevice:
 @functools.cache
 def _kernels(cupy: Any) -> dict[str, Any]:
     """The kernels by name, for the present card: one copy for all sessions."""
-    path = cubin(f"sm_{cupy.cuda.Device().compute_capability}")
+    target = f"sm_{cupy.cuda.Device().compute_capability}"
+    try:
+        return _loaded(cupy, cubin(target))
+    except RuntimeError as error:
+        log.warning("kept kernels cannot be loaded (%s): they are compiled again", error)
+        return _loaded(cupy, compiled(target))
+
+
+def _loaded(cupy: Any, path: Path) -> dict[str, Any]:
     module = cupy.RawModule(path=str(path))
     return {name: module.get_function(name) for name in names()}
 
@@ -233,13 +258,12 @@ def _in_words(cuda: Any) -> Iterator[None]:
         yield
     except cuda.memory.OutOfMemoryError as error:
         raise DeviceError(
-            f"device cuda: the card's memory is full ({error})",
+            f"CUDA: the card's memory is full ({error})",
             "close what else uses the card, or --device cpu",
         ) from error
     except RuntimeError as error:  # CuPy's errors of CUDA's runtime and driver, and of libraries
-        raise DeviceError(
-            f"device cuda: {error}", "nvidia-smi shows driver and card; --device cpu needs none"
-        ) from error
+        old = any(name in str(error) for name in OLD_DRIVER)
+        raise DeviceError(f"CUDA: {error}", NEWER_DRIVER if old else LOOK) from error
 
 
 def _same_size(one: Any, other: Any) -> None:

@@ -22,6 +22,9 @@ class Nvrtc:
     def __init__(self) -> None:
         path = _find()
         try:
+            # NVRTC asks for this one by its bare name, under which Windows knows what is loaded.
+            for builtins in Path(path).parent.glob("nvrtc-builtins64_*.dll"):
+                ctypes.CDLL(str(builtins))
             self._library = ctypes.CDLL(path)
         except OSError as error:
             raise DeviceError(
@@ -77,7 +80,9 @@ def _find() -> str:
 
 
 def _candidates() -> Iterator[Path]:
+    """Of the wheels: nvidia/cu13/lib, nvidia/cu13/bin/x86_64 on Windows, nvidia/cuda_nvrtc/lib and
+    bin of CUDA 12. The .alt beside some is another compiler with builtins of its own."""
     spec = importlib.util.find_spec("nvidia")
     for folder in (spec and spec.submodule_search_locations) or ():
         for pattern in _PATTERNS:
-            yield from (p for p in sorted(Path(folder).rglob(pattern)) if "builtins" not in p.name)
+            yield from (p for p in sorted(Path(folder).rglob(pattern)) if ".alt." not in p.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,7 +72,10 @@ class FakeContext:
         self.addresses: dict[str, int] = {}
         self.rows = rows
         self.scratch = (0, 0)
-        self.works = True
+        self.works = self.capturable = True
+
+    def is_stream_capturable(self, stream: int) -> bool:
+        return self.capturable
 
     def set_device_memory(self, memory: int, size: int) -> None:
         self.scratch = memory, size
@@ -98,13 +100,58 @@ class FakeContext:
         return self.works
 
 
+class FakeKernels:
+    """TensorRT for RTX's runtime cache of one card: what a context compiled is in it."""
+
+    def __init__(self, card: bytes) -> None:
+        self._card = card
+        self.content = b""
+
+    def deserialize(self, blob: bytes) -> bool:
+        ours = blob.startswith(self._card)
+        self.content = blob if ours else b""
+        return ours
+
+    def serialize(self) -> bytes:
+        return self.content
+
+
+class FakeConfig:
+    """Of a context of TensorRT for RTX."""
+
+    cuda_graph_strategy: str | None = None
+
+    dynamic_shapes_kernel_specialization_strategy = "lazy"
+    memory = "static"
+
+    def __init__(self, card: bytes) -> None:
+        self._kernels = FakeKernels(card)
+        self.cache: FakeKernels | None = None
+
+    def set_execution_context_allocation_strategy(self, strategy: str) -> None:
+        self.memory = strategy
+
+    def create_runtime_cache(self) -> FakeKernels:
+        return self._kernels
+
+    def set_runtime_cache(self, cache: FakeKernels) -> bool:
+        self.cache = cache
+        return True
+
+
 class FakeEngine:
-    """What TensorRT says about that network. room: whether a context fits on the card."""
+    """What TensorRT says about that network.
+
+    room: whether a context fits on the card; card: what its kernels are compiled for; compiled: how
+    often that was.
+    """
 
     num_io_tensors = 2
+    device_memory_size_v2 = 1000
 
-    def __init__(self, room: bool = True) -> None:
+    def __init__(self, room: bool = True, card: bytes = b"3060 ") -> None:
         self.context = FakeContext() if room else None
+        self.card, self.compiled = card, 0
 
     def get_tensor_name(self, index: int) -> str:
         return "xy"[index]
@@ -118,7 +165,18 @@ class FakeEngine:
     def get_tensor_dtype(self, name: str) -> Any:
         return SimpleNamespace(name="FLOAT")
 
-    def create_execution_context(self) -> FakeContext | None:
+    def create_runtime_config(self) -> FakeConfig:
+        return FakeConfig(self.card)
+
+    def create_execution_context(
+        self, runtime_config: FakeConfig | None = None
+    ) -> FakeContext | None:
+        if runtime_config is not None:
+            assert runtime_config.cuda_graph_strategy == "none"
+            assert runtime_config.cache is not None
+            if not runtime_config.cache.content:
+                self.compiled += 1
+                runtime_config.cache.content = self.card + b"kernels"
         return self.context
 
 
@@ -138,11 +196,6 @@ class FakeBatchEngine(FakeEngine):
     def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
         assert (name, profile) == ("x", 0)
         return [(1, 3), (self._most, 3), (self._most, 3)]
-
-    def create_runtime_config(self) -> SimpleNamespace:
-        settings = SimpleNamespace()
-        settings.set_execution_context_allocation_strategy = partial(setattr, settings, "memory")
-        return settings
 
     def create_execution_context(self, how: Any = "static") -> FakeContext:
         self.contexts.append((FakeContext(rows=0), how))
@@ -176,5 +229,6 @@ def fake_trt(engine: FakeEngine | None = None, capabilities: tuple[str, ...] = (
         ILogger=FakeLogger,
         TensorIOMode=SimpleNamespace(INPUT="in"),
         Runtime=runtime,
+        CudaGraphStrategy=SimpleNamespace(DISABLED="none"),
         ComputeCapability=SimpleNamespace(__members__={name: name for name in capabilities}),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+import weakref
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -38,6 +39,34 @@ class OutOfMemoryError(MemoryError):
     """What an allocation raises."""
 
 
+class Pool:
+    """CuPy's store of memory: at its limit it keeps what arrays no longer use, as CuPy's does."""
+
+    def __init__(self) -> None:
+        self.limit = self._total = self._unused = self.tidied = 0
+
+    def allocate(self, host: NDArray[Any]) -> None:
+        size = -(-host.nbytes // 512) * 512
+        if self.limit and self._total + size > self.limit:
+            raise OutOfMemoryError(f"Out of memory allocating {size:,} bytes")
+        self._total += size
+        weakref.finalize(host.base, self._give_back, size)
+
+    def _give_back(self, size: int) -> None:
+        self._unused += size
+
+    def total_bytes(self) -> int:
+        return self._total
+
+    def set_limit(self, size: int) -> None:
+        self.limit = size
+
+    def free_all_blocks(self) -> None:
+        self.tidied += 1
+        self._total -= self._unused
+        self._unused = 0
+
+
 class Card:
     """What the fake's parts share. free: bytes; fails: the next work on a stream raises it."""
 
@@ -45,7 +74,7 @@ class Card:
         self.free = 1 << 30
         self.fails: Exception | None = None
         self.streams: list[Stream] = []  # present ones, innermost last
-        self.tidied = 0
+        self.pool = Pool()
 
     def do(self, work: Work) -> None:
         """On the present stream: now, or when what it records is launched."""
@@ -159,7 +188,9 @@ def fake_cupy(kernels: ctypes.CDLL) -> tuple[Any, Any, Card]:
             raise OutOfMemoryError(f"Out of memory allocating {array.nbytes:,} bytes")
         if card.streams[-1].recording is not None:
             raise CudaError("cudaErrorStreamCaptureUnsupported")
-        return Array(card, host.array(array))
+        there = host.array(array)
+        card.pool.allocate(there)
+        return Array(card, there)
 
     def get_function(name: str) -> Any:
         def run(
@@ -173,10 +204,9 @@ def fake_cupy(kernels: ctypes.CDLL) -> tuple[Any, Any, Card]:
         return run
 
     def raw_module(path: str) -> Any:
+        if "damaged" in path:
+            raise CudaError("CUDA_ERROR_INVALID_IMAGE")
         return SimpleNamespace(get_function=get_function)
-
-    def free_all_blocks() -> None:
-        card.tidied += 1
 
     cuda = SimpleNamespace(
         Device=Device,
@@ -186,8 +216,7 @@ def fake_cupy(kernels: ctypes.CDLL) -> tuple[Any, Any, Card]:
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
         runtime=SimpleNamespace(memGetInfo=lambda: (card.free, 2 << 30)),
     )
-    pool = SimpleNamespace(free_all_blocks=free_all_blocks)
     cupy = Module(
-        cuda=cuda, asarray=asarray, RawModule=raw_module, get_default_memory_pool=lambda: pool
+        cuda=cuda, asarray=asarray, RawModule=raw_module, get_default_memory_pool=lambda: card.pool
     )
     return cupy, SimpleNamespace(zeros_pinned=np.zeros), card

@@ -50,6 +50,8 @@ def planes(picture: U8) -> tuple[U8, U8]:
 class OnHost:
     """TensorRT's side of a network, computed by ONNX Runtime at the addresses that were set."""
 
+    device_memory_size_v2 = 0
+
     def __init__(self, engine: OrtEngine) -> None:
         self._engine = engine
         self._specs = [*engine.inputs, *engine.outputs]
@@ -185,7 +187,7 @@ def host_card(kernels_on_host: ctypes.CDLL) -> FailingDevice:
 
 
 def open_on(card: Device, network: OrtEngine) -> TrtEngine:
-    library = fake_trt()
+    library = fake_trt(capabilities=())
     library.Runtime = lambda logger: SimpleNamespace(
         deserialize_cuda_engine=lambda plan: OnHost(network)
     )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from engines import ort
 from engines.base import Engine, TensorSpec
 from engines.errors import DeviceError, ModelError
+from engines.kernels.budget import Budget
 from engines.kernels.cuda import CudaDevice
 from engines.keypoints.carried import find_graph, manifest
-from engines.ort import INSTALL, PROVIDERS, OrtEngine, OrtOnCard
+from engines.ort import INSTALL, PROVIDERS, ROOM, OrtEngine, OrtOnCard
 
 
 @pytest.fixture
@@ -150,6 +153,29 @@ def test_a_card_without_room(plus_one: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(onnxruntime, "InferenceSession", full)
     with pytest.raises(DeviceError, match=r"cannot be opened .*out of memory"):
         OrtEngine(plus_one, "cuda")
+
+
+def test_stays_within_the_budget(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, str]] = []
+
+    def session(path: str, options: Any, providers: list[Any]) -> Any:
+        given.append(providers[0][1])
+        names = SimpleNamespace(get_inputs=list, get_outputs=list)
+        names.get_providers = lambda: [providers[0][0]]
+        return names
+
+    budget = Budget(allowed=ROOM)
+    monkeypatch.setattr(ort, "budget", budget)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(PROVIDERS.values()))
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda directory: None)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    with OrtEngine(plus_one, "cuda"), OrtEngine(plus_one):
+        assert budget.used() == int(given[0]["gpu_mem_limit"]) == ROOM
+        assert given[0]["use_tf32"] == "0"
+        assert given[1] == {}
+        with pytest.raises(DeviceError, match="that --card-memory allows are used up"):
+            OrtEngine(plus_one, "cuda")
+    assert budget.used() == 0
 
 
 def test_two_that_are_opened_at_once_leave_stdout_as_it_was(

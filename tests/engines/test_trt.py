@@ -19,6 +19,7 @@ from engines.camera_cuda import CudaCamera
 from engines.driver import Driver
 from engines.engine_cache import EngineCache, EngineKey
 from engines.errors import DeviceError, ModelError, PuppetcamError
+from engines.kernels.budget import Budget
 from engines.kernels.cuda import CudaDevice
 from engines.keypoints.carried import Precision, find_graph, manifest, open_eye, open_model
 from engines.keypoints.detector import LOOK
@@ -119,6 +120,16 @@ def test_gives_everything_back() -> None:
         engine.run(FEED)
 
 
+@pytest.mark.parametrize("capturable", [True, False])
+def test_rtx_says_whether_it_can_be_recorded(capturable: bool) -> None:
+    network = FakeEngine()
+    assert network.context is not None
+    network.context.capturable = capturable
+    for capabilities, wanted in ((("SM86",), capturable), ((), True)):
+        with TrtEngine(PLAN, "tensorrt", fake_trt(network, capabilities), HostDevice()) as engine:
+            assert engine.recordable == wanted
+
+
 def test_a_refused_plan() -> None:
     with pytest.raises(ModelError, match=r"tensorrt: the engine is refused \(bad magic number\)"):
         TrtEngine(b"junk", "tensorrt", fake_trt(), HostDevice())
@@ -127,7 +138,7 @@ def test_a_refused_plan() -> None:
 def test_a_full_card() -> None:
     class Full(HostDevice):
         def array(self, host: Any) -> Any:
-            raise DeviceError("device cuda: the card's memory is full")
+            raise DeviceError("CUDA: the card's memory is full")
 
     crowded = fake_trt(FakeEngine(room=False))
     with pytest.raises(DeviceError, match="memory is full"):
@@ -193,6 +204,55 @@ def test_opens_from_the_cache_or_builds(monkeypatch: pytest.MonkeyPatch, tmp_pat
         with trt.open_engine("tensorrt-rtx", Path("plus.onnx"), "d", "fp16", cache) as engine:
             np.testing.assert_array_equal(engine.run(FEED)["y"], [[2, 3, 4]])
     assert builds == ["sm_86"]
+
+
+def test_what_the_card_compiled_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    network, cache = FakeEngine(), EngineCache(tmp_path)
+    monkeypatch.setattr(trt, "library", lambda device: fake_trt(network))
+    monkeypatch.setattr(trt, "driver", lambda: Driver(FakeLibrary()))
+    monkeypatch.setattr(trt, "CudaDevice", HostDevice)
+    monkeypatch.setattr(trt, "build", lambda *_: PLAN)
+
+    def start() -> int:
+        """How often the card has compiled then."""
+        with trt.open_engine("tensorrt-rtx", Path("plus.onnx"), "d", "fp16", cache) as engine:
+            np.testing.assert_array_equal(engine.run(FEED)["y"], [[2, 3, 4]])
+        return network.compiled
+
+    assert [start(), start()] == [1, 1]
+    kept = next(tmp_path.glob("plus.on-card.*"))
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-1])  # cut off
+    assert [start(), start()] == [2, 2]
+    assert kept.read_bytes() == whole
+    network.card = b"a 3060 of another driver "
+    assert [start(), start()] == [3, 3]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".engine", ".engine", ".lock"]
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    network.card = b"4090 "
+    monkeypatch.setattr(EngineCache, "store", refuse)
+    assert [start(), start()] == [4, 5]
+    assert "cannot be written to (Permission denied)" in caplog.text
+
+
+def test_stays_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(PLAN) + FakeEngine.device_memory_size_v2
+    budget = Budget(allowed=size + 1)
+    monkeypatch.setattr(trt, "budget", budget)
+    with TrtEngine(PLAN, "tensorrt", fake_trt(), HostDevice()):
+        assert budget.used() == size
+        with pytest.raises(DeviceError, match="that --card-memory allows are used up"):
+            TrtEngine(PLAN, "tensorrt", fake_trt(), HostDevice())
+        assert budget.used() == size
+    assert budget.used() == 0
+    with pytest.raises(ModelError):
+        TrtEngine(b"junk", "tensorrt", fake_trt(), HostDevice())
+    assert budget.used() == 0
 
 
 def test_a_card_without_a_driver_serves_on_the_cpu(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+import cv2
 import pytest
 
+from engines.device import Choice
 from engines.errors import DeviceError
-from realtime import backstage
+from realtime import backstage, codec_proof
 from realtime.backstage import open_backstage, to_come
+from realtime.codec import Codecs
 
 
 def test_a_card_is_not_named_as_what_computes_before_it_does() -> None:
@@ -27,3 +30,22 @@ def test_a_device_that_does_not_compute_is_refused_at_the_start(
     monkeypatch.setattr(backstage, "choose", refuse)
     with pytest.raises(DeviceError, match="cuda: its libraries cannot be loaded"):
         open_backstage(argparse.Namespace(device="cuda", avatars=None))
+
+
+@pytest.mark.parametrize("device", ["cpu", "tensorrt-rtx"])
+def test_the_cards_codecs_are_tried_beside_a_card_only(
+    device: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried = []
+
+    def try_them() -> Codecs:
+        tried.append(device)
+        return Codecs(None, None, "slower", "slower")
+
+    monkeypatch.setattr(backstage, "choose", lambda asked: Choice(asked, "asked for"))
+    monkeypatch.setattr(backstage, "warm_up", lambda avatar, out: None)
+    monkeypatch.setattr(cv2, "setNumThreads", lambda count: None)
+    monkeypatch.setattr(codec_proof, "choose", try_them)
+    open_backstage(argparse.Namespace(device=device, avatars=None))
+    assert tried == [device] * (device != "cpu")
+    assert ("video H264 by the CPU (slower)" in capsys.readouterr().err) == (device != "cpu")

@@ -10,7 +10,7 @@ import pytest
 
 from engines.errors import BusyError, InputError
 from realtime import serve
-from realtime.config import ServerConfig, ice_server
+from realtime.config import ServerConfig, card_memory, ice_server
 from realtime.hub import Backstage
 
 
@@ -55,6 +55,21 @@ def test_bad_ice_servers(url: str) -> None:
 def test_bad_options(words: tuple[str, ...], says: str) -> None:
     with pytest.raises(InputError, match=says):
         serve.config_of(options(*words))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("500MB", 500_000_000), ("1.5GB", 1_500_000_000), (" 2 gb", 2_000_000_000), (None, None)],
+)
+def test_a_share_of_the_card(text: str | None, size: int | None) -> None:
+    assert card_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["2", "2TB", "GB", "-1GB", "1e3MB", "0GB", "1,5GB", ""])
+def test_bad_shares_of_the_card(text: str) -> None:
+    with pytest.raises(InputError, match=f"--card-memory: got '{text}', wanted a size") as caught:
+        serve.config_of(options(f"--card-memory={text}"))
+    assert caught.value.exit_code == 2
 
 
 def test_unusable_certificates(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ import engines.driver
 from engines.avatar.store import MANIFEST
 from engines.driver import Driver
 from engines.errors import DeviceError
-from realtime import chromium, doctor, shelf
+from realtime import chromium, codec_proof, doctor, shelf
 from realtime.__main__ import main
+from realtime.codec import Codecs
 from realtime.shelf import BUNDLED
 from tests.engines.fake_card import FakeLibrary
 
@@ -83,6 +84,20 @@ def test_without_chromium_it_still_serves(
     assert "no-such-browser" in printed
 
 
+def test_who_does_the_video_is_said_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_driver() -> Driver:
+        raise DeviceError("no NVIDIA driver", "install it")
+
+    monkeypatch.setattr(engines.driver, "driver", no_driver)
+    (found,) = doctor.video_found()
+    assert (found.what, found.ok, found.needed) == ("video", True, False)
+    assert found.found == "H264 by the CPU (no NVIDIA driver)"
+    monkeypatch.setattr(engines.driver, "driver", lambda: Driver(FakeLibrary()))
+    monkeypatch.setattr(codec_proof, "choose", lambda: Codecs(None, None, "slower", "slower"))
+    (found,) = doctor.video_found()
+    assert found.found == "H264 by the CPU (slower)"
+
+
 def test_a_card_is_named_with_what_can_compute_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(device: str, gpu: Driver) -> None:
         if device != "cuda":
@@ -91,7 +106,7 @@ def test_a_card_is_named_with_what_can_compute_on_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(engines.driver, "driver", lambda: Driver(FakeLibrary()))
     monkeypatch.setattr(engines.device, "check", refuse)
     named = {finding.what: finding for finding in doctor.compute_found()}
-    assert named["compute GPU"].found == "NVIDIA Fake 3060, sm_86, driver for CUDA 13.0"
+    assert named["compute GPU"].found == "NVIDIA Fake 3060, sm_86, 12 GB, driver for CUDA 13.0"
     assert named["compute cuda"].ok
     assert (named["compute tensorrt"].ok, named["compute tensorrt"].needed) == (False, False)
     assert named["compute tensorrt"].hint == "pip install it"

@@ -16,6 +16,7 @@ import pytest
 from engines.errors import BusyError, DeviceError
 from engines.types import U8, Avatar, Frame
 from realtime import peer, session
+from realtime.codec import Codecs
 from realtime.gallery import MissingError
 from realtime.hub import Backstage, Hub
 from realtime.mark import read_mark, write_mark
@@ -23,6 +24,7 @@ from realtime.offer import Offer, OfferError
 from realtime.picture import Drawn, Forms
 from realtime.puppet import Swap
 from tests.fakes import COLOURS, FakeGallery, FakePuppet, fake_backstage
+from tests.realtime import cards
 from tests.realtime.peers import CAMERA, Camera, Client, client, near, until
 
 
@@ -71,6 +73,23 @@ async def test_frames_flow_both_ways(hub: Hub, puppets: list[FakePuppet]) -> Non
     await until(lambda: puppets[0].closed)
     assert puppets[0].threads == {"compute"}
     assert hub.health()["sessions"] == 0
+
+
+async def test_a_card_that_stops_encoding_in_mid_stream_freezes_nothing(
+    backstage: Backstage,
+) -> None:
+    card = cards.faulty_encoder(cards.failing_at(10))
+    hub = Hub(replace(backstage, codecs=Codecs(encoder=card, encoder_why="tried")))
+    assert hub.health()["video"].startswith("H264 encoded by the card (tried)")
+    async with client(hub, Camera()) as performer:
+        await until(lambda: performer.told("message"))
+        seen = len(performer.images)
+        await until(lambda: len(performer.images) > seen + 20)
+        assert near(performer.colour, COLOURS["red"])
+        message = performer.told("message")[0]
+        assert message["level"] == "warning"
+        assert message["text"] == "The card no longer encodes one of the videos."
+    await hub.close()
 
 
 async def test_before_any_camera_frame_the_still_is_shown(

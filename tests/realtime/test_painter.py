@@ -157,7 +157,7 @@ def test_a_card_that_is_gone_at_the_start(
     tracker: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full() -> None:
-        raise DeviceError("device cuda: the card's memory is full")
+        raise DeviceError("CUDA: the card's memory is full")
 
     monkeypatch.setattr(module, "CudaDevice", full)
     puppeteer = Puppeteer(bundled(), SIZE, device="tensorrt", live=True)

@@ -136,6 +136,8 @@ async def test_health(http: Http) -> None:
         "viewers": 0,
         "capacity": 1,
         "backend": "a fake puppet",
+        "video": "H264 by the CPU (no card is used)",
+        "card_mb": 0,
         "failures": 0,
         "version": "1.2.3",
     }

@@ -23,6 +23,7 @@ from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParam
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket, unpack_header_extensions
 
 from engines.errors import DeviceError
+from realtime import encoder as sending
 from realtime import transport
 
 
@@ -141,7 +142,7 @@ def test_encoders_and_decoders_hold_nothing_back(kind: str) -> None:
         key = not data[0] & 1 if kind.endswith("VP8") else b"\0\0\1\x65" in data  # frame tag, IDR
         assert key == (k in (0, 3))
     assert encoder.codec.thread_count == 1
-    assert encoder.codec.bit_rate == transport.START_BITRATE
+    assert encoder.codec.bit_rate == sending.START_BITRATE
 
 
 @pytest.mark.parametrize("kind", ["video/H264", "video/VP8"])
@@ -149,18 +150,18 @@ def test_the_encoder_is_reopened_for_large_changes_only(kind: str) -> None:
     encoder: Any = aiortc.rtcrtpsender.get_encoder(codec(kind))  # type: ignore[attr-defined]
     encoder.encode(picture(0))
     first = encoder.codec
-    encoder.target_bitrate = round(transport.START_BITRATE * 1.4)
+    encoder.target_bitrate = round(sending.START_BITRATE * 1.4)
     encoder.encode(picture(1))
-    encoder.target_bitrate = round(transport.START_BITRATE * 0.8)
+    encoder.target_bitrate = round(sending.START_BITRATE * 0.8)
     encoder.encode(picture(2))
     assert encoder.codec is first
     encoder.target_bitrate = 1_000_000_000
     encoder.encode(picture(3))
     assert encoder.codec is not first
-    assert encoder.codec.bit_rate == transport.MAX_BITRATE
+    assert encoder.codec.bit_rate == sending.MAX_BITRATE
     encoder.target_bitrate = 1
     encoder.encode(picture(4))
-    assert encoder.codec.bit_rate == transport.MIN_BITRATE
+    assert encoder.codec.bit_rate == sending.MIN_BITRATE
     encoder.target_bitrate = 2_345_678
     encoder.encode(picture(5))
     second = encoder.codec

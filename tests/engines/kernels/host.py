@@ -121,7 +121,7 @@ class FailingDevice(HostDevice):
 
     def __init__(self, library: ctypes.CDLL, error: Exception | None = None) -> None:
         super().__init__(library)
-        self.error = error or DeviceError("device cuda: the card's memory is full", "close games")
+        self.error = error or DeviceError("CUDA: the card's memory is full", "close games")
         self.fails_at = 0  # never
         self.calls = 0
 

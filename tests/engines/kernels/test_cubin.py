@@ -9,7 +9,7 @@ import pytest
 from engines.errors import DeviceError, ModelError
 from engines.kernels import cubin as module
 from engines.kernels import nvrtc
-from engines.kernels.cubin import cubin, cubin_name, store
+from engines.kernels.cubin import compiled, cubin, cubin_name, store
 
 
 class FakeCompiler:
@@ -41,6 +41,13 @@ def test_compiled_once_and_kept(tmp_path: Path) -> None:
     assert FakeCompiler.compiled == 1
     assert not stale.exists()
     assert {path.suffix for path in stale.parent.iterdir()} == {".cubin"}
+
+
+def test_compiled_again_whatever_is_kept() -> None:
+    damaged = store(cubin("sm_86").parent, "sm_86", b"")
+    assert cubin("sm_86") == damaged
+    assert compiled("sm_86") == damaged
+    assert damaged.read_bytes() == b"code for sm_86"
 
 
 def test_another_start_that_writes_the_same_file_is_left_alone(tmp_path: Path) -> None:

@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 
 from engines.backdrop import Backdrop
-from engines.errors import DeviceError
+from engines.errors import DeviceError, PuppetcamError
 from engines.kernels import cuda
+from engines.kernels.budget import MB, Budget
 from engines.kernels.cuda import CudaDevice
 from engines.proof import prove_kernels
 from engines.render import Renderer
 from realtime import bench_card
 from realtime.bench_card import measure_card
+from realtime.painter import Painter
 from realtime.picture import planes_of
+from realtime.stats import StageTimes
 from tests.engines.fake_cupy import Card, CudaError, fake_cupy
-from tests.engines.figures import with_hand
+from tests.engines.figures import SIZE, with_hand
 from tests.engines.test_render_cuda import WANTED_DB, poses, psnr, twins
 from tests.realtime.sample import bundled
 
@@ -31,7 +34,16 @@ def card(kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> Card:
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setitem(sys.modules, "cupyx", cupyx)
     monkeypatch.setattr(cuda, "cubin", lambda target: Path(f"{target}.cubin"))
+    monkeypatch.setattr(cuda, "budget", Budget())
     return card
+
+
+@pytest.fixture
+def budget(card: Card, monkeypatch: pytest.MonkeyPatch) -> Budget:
+    """10 MB of that card."""
+    allowed = Budget(10 * MB)
+    monkeypatch.setattr(cuda, "budget", allowed)
+    return allowed
 
 
 def test_a_kernel_runs(card: Card) -> None:
@@ -40,7 +52,7 @@ def test_a_kernel_runs(card: Card) -> None:
     assert not card.streams
     assert device.free() == card.free
     device.tidy()
-    assert card.tidied == 1
+    assert card.pool.tidied == 1
 
 
 def test_the_recorded_frame_is_the_cpus(card: Card) -> None:
@@ -119,6 +131,73 @@ def test_errors_are_ours(card: Card) -> None:
         device.array(np.zeros(3, np.float32))
     assert "--device cpu" in caught.value.hint
     assert not card.streams
+
+
+def test_arrays_stay_within_the_budget(card: Card, budget: Budget) -> None:
+    one, other = CudaDevice(), CudaDevice()
+    large = np.zeros(6 * MB, np.uint8)
+    array = one.array(large)
+    with pytest.raises(DeviceError) as caught:
+        other.array(large)
+    assert caught.value.message == (
+        "the 10 MB that --card-memory allows are used up: 7 MB are taken, got a wish for 6 MB more"
+    )
+    del array
+    kept = [other.array(large)]  # what the first one's stream has left is given back for it
+    with budget.reserved(3 * MB), pytest.raises(DeviceError, match="--card-memory"):
+        one.array(large[: 2 * MB])
+    kept.append(one.array(large[: 2 * MB]))
+    card.free = 8
+    with pytest.raises(DeviceError, match="the card's memory is full"):
+        one.array(large[:MB])
+
+
+def test_libraries_and_arrays_share_the_budget(card: Card, budget: Budget) -> None:
+    with pytest.raises(DeviceError, match="0 MB are taken, got a wish for 11 MB more"):
+        budget.reserved(11 * MB).__enter__()
+    with budget.reserved(4 * MB):  # before any device
+        device = CudaDevice()
+        array = device.array(np.zeros(5 * MB, np.uint8))
+        assert budget.used() >= 9 * MB
+        with pytest.raises(DeviceError, match="--card-memory"):
+            budget.reserved(2 * MB).__enter__()
+        del array  # CuPy keeps it
+        with budget.reserved(6 * MB):
+            assert (budget.used(), card.pool.limit) == (10 * MB, 1)
+    assert (budget.used(), card.pool.limit) == (0, 10 * MB)
+
+
+def test_a_picture_that_does_not_fit_is_drawn_on_the_cpu(card: Card, budget: Budget) -> None:
+    budget.allowed = MB
+    figure, _ = with_hand((0, 0))
+    told: list[PuppetcamError] = []
+    painter = Painter(figure, SIZE, None, "photo", CudaDevice(), told.append)
+    painter.enter()
+    assert painter.device == "cpu"
+    assert painter.paint(figure.reference, StageTimes())["rgba"].any()
+    (error,) = told
+    assert error.message.startswith(
+        "drawing on the card failed, the CPU goes on: the 1 MB that --card-memory allows are used"
+    )
+    assert budget.used() == 0
+
+
+def test_a_driver_that_is_too_old(card: Card) -> None:
+    device = CudaDevice()
+    array, host = device.array(np.zeros(3, np.float32)), device.staging((3,), np.float32)
+    card.fails = CudaError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+    with pytest.raises(DeviceError, match="CUDA: cudaErrorInsufficientDriver") as caught:
+        device.upload(host, array)
+    assert caught.value.hint.startswith("install a newer NVIDIA driver")
+
+
+def test_damaged_kernels_are_compiled_again(
+    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cuda, "cubin", lambda target: Path("damaged.cubin"))
+    monkeypatch.setattr(cuda, "compiled", lambda target: Path(f"{target}.cubin"))
+    prove_kernels(CudaDevice())
+    assert "CUDA_ERROR_INVALID_IMAGE): they are compiled again" in caplog.text
 
 
 def test_the_bench_speaks_to_it(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
