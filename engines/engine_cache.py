@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +22,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAGIC = b"puppetcam engine 1\n"
+ABANDONED_S = 600.0  # a file is written within seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class EngineCache:
         loaded once. load raises ModelError for an engine that it refuses: a stored one is then
         built again. A folder that cannot be written to costs a build at each start, nothing more.
         """
-        loaded = self._stored(key, load)
+        loaded = self._stored(key, load, logging.DEBUG)
         if loaded is not None:
             return loaded
         with ExitStack() as held:
@@ -123,6 +125,10 @@ class EngineCache:
         return path
 
     def _forget_older(self, key: EngineKey) -> None:
+        for part in self.folder.glob(f"{Path(key.file_name).stem}.*.part"):
+            with suppress(OSError):
+                if time.time() - part.stat().st_mtime > ABANDONED_S:  # its writer was killed
+                    part.unlink()
         for path in self.folder.glob(f"{key.model}.{key.precision}.{key.target}.*.engine"):
             with suppress(OSError, ValueError, TypeError, KeyError):  # not ours to judge: it stays
                 with path.open("rb") as file:
@@ -156,12 +162,14 @@ class EngineCache:
             )
         return plan
 
-    def _stored(self, key: EngineKey, load: Callable[[bytes], T]) -> T | None:
+    def _stored(
+        self, key: EngineKey, load: Callable[[bytes], T], level: int = logging.WARNING
+    ) -> T | None:
         try:
             plan = self.read(key)
             return None if plan is None else load(plan)
         except (ModelError, OSError) as error:
-            log.warning("%s; it is built again", error)
+            log.log(level, "%s; it is built again", error)
             return None
 
     def _warn(self, error: OSError) -> None:

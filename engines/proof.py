@@ -34,10 +34,10 @@ def prove(device: str) -> None:
 
 def prove_kernels(device: Device) -> None:
     """Raise DeviceError unless a kernel gives what it must."""
-    person = np.array([[[10, 20, 40, 127.5], [0, 0, 0, 0]]], np.float32)
+    person = np.array([[[10, 20, 40, 128], [0, 0, 0, 0]]], np.uint8)
     out: np.ndarray = device.staging((1, 2, 4), np.uint8)
     array = device.array(out)
-    device.launch("straighten", (2,), 2, device.array(person), array)
+    device.launch("straighten", (1,), 2, device.array(person), array)
     device.download(array, out)
     device.wait()
     if out.tolist() != [[[20, 40, 80, 128], [0, 0, 0, 0]]]:

@@ -25,7 +25,7 @@ _EMPTY = np.uint64(2**64 - 1)  # a raster's pixel without a triangle
 class CudaRenderer:
     """Draws what its CPU twins, a renderer and a backdrop, define: one avatar at one size.
 
-    scene: the renderer's. A frame is one upload (the bones' maps and the sheets' order), seven
+    scene: the renderer's. A frame is one upload (the bones' maps and the sheets' order), six
     kernels, what each form of the picture takes, and a download for each; it is recorded once for
     each set of forms and replayed. For another avatar, size or view make another CudaRenderer: all
     it draws with is allocated here. When the device fails (DeviceError) the twins can go on. Not
@@ -50,7 +50,7 @@ class CudaRenderer:
         self._flow = device.array(np.zeros((scene.textured, 8), np.float32))
         self._shade = device.array(np.zeros((skinned, 16), np.float32))
         self._nearest = device.array(np.full(scene.keys, _EMPTY))
-        self._person = device.array(np.zeros((height, width, 4), np.float32))
+        self._person = device.array(np.zeros((height, width, 4), np.uint8))
         self.rgba = device.array(np.zeros((height, width, 4), np.uint8))
         self._outlets: dict[str, CudaPicture | CudaVideo] = {}
         self._recorded: dict[frozenset[str], Callable[[], None]] = {}
@@ -113,7 +113,7 @@ class CudaRenderer:
         stance, host = self._renderer.stance(pose), self._stance.host
         host["maps"][:] = stance.maps.ravel()
         host["turn"][:] = stance.turn.ravel()
-        host["rest"][:] = stance.rest.ravel()
+        host["rest"].reshape(-1, 4)[:, :3] = stance.rest.reshape(-1, 3)
         host["view"][:] = stance.view
         host["order"][:] = self._scene.order(stance.order)
         host["box"][:] = self._box.ravel()
@@ -124,13 +124,12 @@ class CudaRenderer:
             self._outlets[form].frame()
 
     def draw(self) -> None:
-        """One upload and seven kernels, to be recorded; the frame stays in ``rgba``."""
+        """One upload and six kernels, to be recorded; the frame stays in ``rgba``."""
         scene, fixed, launch = self._scene, self._fixed, self._device.launch
         width, height = self._renderer.size
         stance, placed = self._stance.parts, self._placed
         count, area = len(scene.points), width * height
         first, covered = len(scene.xy), len(scene.covered)
-        skinned = len(scene.faces) - scene.textured
         self._device.upload(self._stance.staged, self._stance.array)
         launch(
             "skin", (count,), count, fixed["points"], fixed["centres"], fixed["index"],
@@ -143,12 +142,8 @@ class CudaRenderer:
             float(FINE), self._colours,
         )  # fmt: skip
         launch(
-            "planes_texture", (scene.textured,), scene.textured, placed, fixed["faces"],
-            fixed["xy"], self._flow,
-        )  # fmt: skip
-        launch(
-            "planes_colours", (skinned,), skinned, placed, fixed["faces"][scene.textured :],
-            self._colours, first, self._shade,
+            "planes", (len(scene.faces),), len(scene.faces), scene.textured, placed,
+            fixed["faces"], fixed["xy"], self._colours, first, self._flow, self._shade,
         )  # fmt: skip
         launch(
             "raster", (_WARP * len(scene.faces),), len(scene.faces), placed, fixed["faces"],
@@ -160,9 +155,9 @@ class CudaRenderer:
             self._shade, self._person,
         )  # fmt: skip
         if self._picture is None:
-            launch("straighten", (area,), area, self._person, self.rgba)
+            launch("straighten", (-(-area // 4),), area, self._person, self.rgba)
         else:
-            launch("composite", (area,), area, self._person, self._picture, self.rgba)
+            launch("composite", (-(-area // 4),), area, self._person, self._picture, self.rgba)
 
 
 class _Block:
@@ -173,7 +168,7 @@ class _Block:
 
     def __init__(self, device: Device, joints: int, sheets: int) -> None:
         sizes = {
-            "maps": 12 * joints, "turn": 4 * joints, "rest": 9 * joints, "view": 3,
+            "maps": 12 * joints, "turn": 4 * joints, "rest": 12 * joints, "view": 3,
             "order": sheets, "box": 4 * sheets,
         }  # fmt: skip
         self.staged: F32 = device.staging(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engines.render import Renderer
 from engines.sheet import Skin, Texture
-from engines.types import F32, I32
+from engines.types import F32, I32, U8
 
 FINE = 2  # rasters of inferred skin are twice as fine as the picture
 
@@ -25,7 +25,7 @@ class Scene:
     sheet: i32 (P,), -1 for covers. faces: i32 (F, 4), three points and 2 * sheet + ragged;
     textured: how many of them are of textures. xy: f32 (N, 2) texture px of the textures' points;
     colours: f32 (M, 4) of the skins' points, which come after those; covered: i32 (C,), which of
-    them have a cover, the last C points. texels: f32 (T, 4); sheets: i32 (S, 8), see ``Sheet`` in
+    them have a cover, the last C points. texels: u8 (T, 4); sheets: i32 (S, 8), see ``Sheet`` in
     kernels/raster.cu; keys: pixels of all sheets' rasters.
     """
 
@@ -40,7 +40,7 @@ class Scene:
     xy: F32
     colours: F32
     covered: I32
-    texels: F32
+    texels: U8
     sheets: I32
     keys: int
 
@@ -85,7 +85,9 @@ class Scene:
             xy=_rows([t.xy for t in textures], 2),
             colours=_rows([skin.colours for skin in skins], 4),
             covered=np.concatenate([np.zeros(0), *covered]).astype(np.int32),
-            texels=_rows([t.pixels.reshape(-1, 4) for t in textures], 4),
+            texels=np.concatenate(
+                [np.zeros((0, 4), np.uint8), *(t.pixels.reshape(-1, 4) for t in textures)]
+            ),
             sheets=np.array(rows, np.int32),
             keys=(len(textures) + FINE * FINE * len(skins)) * area,
         )

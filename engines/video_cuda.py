@@ -70,7 +70,7 @@ class CudaVideo:
                 self._spread,
             )  # fmt: skip
         launch(
-            "video", (width // 2, height // 2), width, height, stride, self._rgba,
+            "video", (-(-width // 4), height // 2), width, height, stride, self._rgba,
             int(self._packed), self._spread, columns, rows, 1, self._luma, self._blue, self._red,
         )  # fmt: skip
         self._device.download(self._planes, self.out)

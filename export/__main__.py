@@ -27,6 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     except PuppetcamError as error:
         print(f"puppetcam-export: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:  # a full disk, a folder that may not be written to
+        print(f"puppetcam-export: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from functools import partial
 import cv2
 
 from engines.device import NETWORKS, choose, words
+from engines.kernels.budget import budget
 from realtime import codec_proof
 from realtime.codec import Codecs
 from realtime.enroll import enroll_file
@@ -25,7 +26,7 @@ def open_backstage(args: argparse.Namespace) -> Backstage:
     """
     choice = choose(args.device)
     print(choice, file=sys.stderr)
-    codecs = Codecs() if choice.device == "cpu" else codec_proof.choose()
+    codecs = codecs_beside(choice.device)
     if choice.device != "cpu":
         print(f"video {codecs}", file=sys.stderr)
     # OpenCV's idle threads spin, at the cost of everyone else's: 1.5 frames/s beside a browser.
@@ -40,6 +41,16 @@ def open_backstage(args: argparse.Namespace) -> Backstage:
         planes=choice.device != "cpu",
         codecs=codecs,
     )
+
+
+def codecs_beside(device: str) -> Codecs:
+    """Who encodes and decodes where ``device`` computes."""
+    if device == "cpu":
+        return Codecs()
+    if budget.allowed is not None:
+        why = "what the card's codecs take of it cannot be limited"
+        return Codecs(encoder_why=why, decoder_why=why)
+    return codec_proof.choose()
 
 
 def to_come(device: str) -> str:

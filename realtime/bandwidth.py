@@ -183,7 +183,7 @@ def must_move(step: Step, drawn: Drawn) -> int:
 
     Usually each of its arrays once. The rasters and textures are only touched where something is
     drawn: 8 bytes are written for each sample that holds a triangle; to paint, 8 are read for each
-    within a box, 8 written for each held, and a texel of 16 read for each of a texture's. Of a heat
+    within a box, 8 written for each held, and a texel of 4 read for each of a texture's. Of a heat
     map only the cells about the landmark are read.
     """
     if step.name == "refine":
@@ -196,6 +196,6 @@ def must_move(step: Step, drawn: Drawn) -> int:
     if step.name == "paint":
         _, _, _, order, sheets, box, _, texels, flow, shade, person = step.arguments
         once = [order, sheets, box, flow, shade, person]
-        texels_read = min(16 * drawn.textured, int(texels.nbytes))
+        texels_read = min(4 * drawn.textured, int(texels.nbytes))
         return sum(int(a.nbytes) for a in once) + 8 * (drawn.looked + drawn.keys) + texels_read
     return step.moved

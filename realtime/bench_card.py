@@ -226,7 +226,7 @@ def copied(device: Device, size: int) -> Timed:
 
 
 def large_kernels(device: Device, side: int) -> list[Timed]:
-    """warp over side x side x 32 channels, float and half, and composite over side x side."""
+    """warp over side x side x 32 channels, float and half, and composite over as many, of bytes."""
     y, x = np.mgrid[:side, :side].astype(np.float32)
     wave = np.sin(y / 40)
     flow = np.stack([x + 0.5 + 3 * wave, y + 0.5 - 2 * wave], -1)[None].astype(np.float32)
@@ -240,10 +240,10 @@ def large_kernels(device: Device, side: int) -> list[Timed]:
             listed.array(np.zeros((1, *shape), dtype)), *there,
             listed.array(np.zeros(shape, dtype)),
         )  # fmt: skip
-    person = np.full((side * side, 4), 100, np.float32)
-    under = np.zeros((side * side, 4), np.uint8)
+    count = side * side * CHANNELS // 4  # as many pixels of four bytes
+    person, under = np.full((count, 4), 100, np.uint8), np.zeros((count, 4), np.uint8)
     listed.launch(
-        "composite", (side * side,), side * side, listed.array(person), listed.array(under),
+        "composite", (-(-count // 4),), count, listed.array(person), listed.array(under),
         listed.array(under),
     )  # fmt: skip
     return [

@@ -59,6 +59,7 @@ class Hub:
         ice_servers: Sequence[RTCIceServer] = (),
         version: str = "",
     ) -> None:
+        self._fallen = 0
         transport.apply(backstage.planes, backstage.codecs, self._codec_fell)
         self.backstage, self.version = backstage, version
         self.sessions: dict[str, Session] = {}  # oldest first
@@ -96,7 +97,7 @@ class Hub:
             "backend": newest.performance.backend if newest else self.backstage.backend,
             "video": str(self.backstage.codecs),
             "card_mb": budget.used() // MB,
-            "failures": sum(s.performance.failures for s in self.sessions.values()),
+            "failures": self._fallen + sum(s.performance.failures for s in self.sessions.values()),
             "version": self.version,
         }
 
@@ -162,6 +163,7 @@ class Hub:
 
     def _codec_fell(self, text: str) -> None:
         """A codec's thread: the performers share the card, so each is told."""
+        self._fallen += 1
         for session in list(self.sessions.values()):
             session.tell("warning", text, "The CPU does that now.")
 

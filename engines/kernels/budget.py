@@ -63,8 +63,8 @@ class Budget:
     def error(self, size: int) -> DeviceError:
         """What is told when ``size`` bytes more do not fit."""
         return DeviceError(
-            f"the {_words(self.allowed or 0)} that --card-memory allows are used up: "
-            f"{_words(self.used())} are taken, got a wish for {_words(size)} more",
+            f"the {_words(self.allowed or 0)} that --card-memory allows are too little: "
+            f"{_words(self.used())} are taken, another {_words(size)} do not fit",
             "a larger --card-memory, fewer performances, or --device cpu",
         )
 

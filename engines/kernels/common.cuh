@@ -23,9 +23,17 @@ static __device__ __forceinline__ float4 operator+(float4 a, float4 b) {
     return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
 }
 
-// Premultiplied RGBA 0..255 over what is there (Porter and Duff).
-static __device__ __forceinline__ float4 over(float4 top, float4 under) {
-    return top + (1.0f - top.w * (1.0f / 255.0f)) * under;
+static __device__ __forceinline__ unsigned channel(unsigned texel, int k) { return texel >> 8 * k & 255u; }
+
+// Premultiplied RGBA, four bytes in one word, over what lies below (Porter and Duff): ``under`` of
+// engines/kernels/lay.py, to the last bit.
+static __device__ __forceinline__ unsigned under(unsigned above, unsigned below) {
+    unsigned rest = 255u - (above >> 24), pairs = 0x00ff00ffu;
+    unsigned even = (below & pairs) * rest + 0x00800080u;
+    unsigned odd = (below >> 8 & pairs) * rest + 0x00800080u;
+    even += even >> 8 & pairs; // (n + n / 256) / 256 of n + 128 is n / 255, rounded
+    odd += odd >> 8 & pairs;
+    return above + ((even >> 8 & pairs) | (odd & ~pairs));
 }
 
 // Two triangles compare as their depths do, of equals the first is less.

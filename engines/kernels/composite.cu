@@ -1,29 +1,35 @@
 // The person over a background, or alone: engines/kernels/lay.py.
 //
-// person: float4 (count) premultiplied RGBA 0..255; background, out: uchar4 (count) RGBA. A warp reads
-// 512 and writes 128 bytes in a row.
-static __device__ __forceinline__ u8 rounded(float value) { return (u8)(int)fminf(value + 0.5f, 255.0f); }
-
+// person, background, out: u32 (count), four bytes each: premultiplied RGBA, opaque RGBA, straight RGBA,
+// beginning at 16 bytes. One thread makes four pixels: a warp reads and writes 512 bytes in a row.
 extern "C" __global__ void composite(
-    int count, const float4* person, const uchar4* background, uchar4* out) {
-    int n = thread_x();
-    if (n >= count) return;
-    float4 p = person[n];
-    uchar4 b = background[n];
-    float rest = 1.0f - p.w / 255.0f;
-    out[n] = p.w == 0 ? b
-                      : make_uchar4(
-                            rounded(p.x + rest * b.x), rounded(p.y + rest * b.y),
-                            rounded(p.z + rest * b.z), rounded(p.w + rest * b.w));
+    int count, const unsigned* person, const unsigned* background, unsigned* out) {
+    int n = 4 * thread_x();
+    if (n + 4 <= count) {
+        uint4 p = *(const uint4*)(person + n), b = *(const uint4*)(background + n);
+        *(uint4*)(out + n) = make_uint4(under(p.x, b.x), under(p.y, b.y), under(p.z, b.z), under(p.w, b.w));
+    } else {
+        for (; n < count; n++) out[n] = under(person[n], background[n]);
+    }
 }
 
-extern "C" __global__ void straighten(int count, const float4* person, uchar4* out) {
-    int n = thread_x();
-    if (n >= count) return;
-    float4 p = person[n];
-    float gain = 255.0f / p.w;
-    out[n] = p.w < 0.5f ? make_uchar4(0, 0, 0, 0)
-                        : make_uchar4(
-                              rounded(p.x * gain), rounded(p.y * gain), rounded(p.z * gain),
-                              rounded(p.w));
+static __device__ __forceinline__ unsigned straight(unsigned texel) {
+    unsigned alpha = texel >> 24;
+    if (alpha == 0 || alpha == 255) return texel;
+    float gain = 255.0f / (float)alpha;
+    unsigned out = alpha << 24;
+#pragma unroll
+    for (int k = 0; k < 3; k++)
+        out |= (unsigned)((float)channel(texel, k) * gain + 0.5f) << 8 * k;
+    return out;
+}
+
+extern "C" __global__ void straighten(int count, const unsigned* person, unsigned* out) {
+    int n = 4 * thread_x();
+    if (n + 4 <= count) {
+        uint4 p = *(const uint4*)(person + n);
+        *(uint4*)(out + n) = make_uint4(straight(p.x), straight(p.y), straight(p.z), straight(p.w));
+    } else {
+        for (; n < count; n++) out[n] = straight(person[n]);
+    }
 }

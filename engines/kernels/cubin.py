@@ -52,7 +52,8 @@ def cubin(target: str) -> Path:
     """The file for ``target``: built ahead, kept by an earlier start, or compiled now (a second or
     two) and kept for the next.
 
-    Raises DeviceError where there is no NVRTC, or one that does not know the target.
+    Raises DeviceError where there is no NVRTC, or one that does not know the target, and where no
+    file can be written.
     """
     for folder in (CUBINS, _kept()):
         path = folder / cubin_name(target)
@@ -72,7 +73,13 @@ def compiled(target: str) -> Path:
         return store(kept, target, code)
     except OSError as error:
         log.warning("%s cannot be written to (%s): kernels are compiled at each start", kept, error)
+    try:
         return store(Path(tempfile.mkdtemp(prefix="puppetcam-")), target, code)
+    except OSError as error:
+        raise DeviceError(
+            f"kernels: they cannot be written anywhere ({error})",
+            f"free space on the disk of {kept}, or --device cpu",
+        ) from error
 
 
 def _kept() -> Path:

@@ -28,10 +28,9 @@ extern "C" __global__ void look(
     int x = thread_x(), y = thread_y();
     if (x >= size || y >= size) return;
     Camera camera = {luma, blue, red, luma_stride, chroma_stride, step, width, height};
-    double far = 1 << 30; // 32nds of a pixel, within an int
-    double at_x = fmin(fmax((matrix[0] * x + matrix[1] * y + matrix[2]) * 32.0, -far), far);
-    double at_y = fmin(fmax((matrix[3] * x + matrix[4] * y + matrix[5]) * 32.0, -far), far);
-    int u = (int)rint(at_x), v = (int)rint(at_y);
+    // 32nds of a pixel, as far as an int goes. Cards for games are slow at doubles: no more than needed.
+    int u = __double2int_rn((matrix[0] * x + matrix[1] * y + matrix[2]) * 32.0);
+    int v = __double2int_rn((matrix[3] * x + matrix[4] * y + matrix[5]) * 32.0);
     int p = u & 31, q = v & 31;
     int red_sum = 512, green_sum = 512, blue_sum = 512; // half of 32 * 32: rounds
     for (int k = 0; k < 4; k++) {

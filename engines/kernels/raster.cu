@@ -2,9 +2,9 @@
 //
 // A warp draws one triangle, 8 lines of 4 pixels at a time: a write of 4 keys is a sector of memory.
 // placed: float4 (N) px, px, depth; faces: int4 (F) of three points and 2 * sheet + ragged; sheets:
-// one per mesh, see Sheet; box: int4 per sheet; texels, flow: see paint.cu. nearest: u64, the rasters of all sheets, EMPTY to begin with:
-// depth, made to compare as a number, above the triangle. The least key is the nearest triangle, of
-// equals the first, as in the CPU's order.
+// one per mesh, see Sheet; box: int4 per sheet; texels, flow: see paint.cu. nearest: u64, the rasters of
+// all sheets, EMPTY to begin with: depth, made to compare as a number, above the triangle. The least
+// key is the nearest triangle, of equals the first, as in the CPU's order.
 struct alignas(16) Sheet {
     int canvas;        // where the sheet's raster begins in ``nearest``
     int fine;          // how much finer than the picture it is: 1 textures, 2 colours without backs
@@ -17,7 +17,7 @@ struct alignas(16) Sheet {
 #define FAR 1e9f
 #define SMALLEST 0.02f
 #define SLACK 1e-3f
-#define SOLID 250.0f
+#define SOLID 250u
 #define BEYOND 1e3f
 #define LINES 8
 #define COLUMNS 4
@@ -28,22 +28,22 @@ struct Bound { // x = at + slope * dy
 };
 
 // The least alpha, 0..255, of the four texels that a pixel is sampled from.
-static __device__ float alpha_at(
-    const Sheet& sheet, const float4* texels, const float4* flow, int x, int y) {
+static __device__ unsigned alpha_at(
+    const Sheet& sheet, const unsigned* texels, const float4* flow, int x, int y) {
     float4 p = flow[0], q = flow[1];
     float dx = (float)x + 0.5f - p.x, dy = (float)y + 0.5f - p.y;
     int u = (int)floorf(p.z + p.w * dx + q.x * dy - 0.5f);
     int v = (int)floorf(q.y + q.z * dx + q.w * dy - 0.5f);
     int right = sheet.width - 1, bottom = sheet.height - 1;
     int u0 = min(max(u, 0), right), u1 = min(max(u, -1) + 1, right);
-    const float4* above = texels + sheet.texture + min(max(v, 0), bottom) * sheet.width;
-    const float4* below = texels + sheet.texture + min(max(v, -1) + 1, bottom) * sheet.width;
-    return fminf(fminf(above[u0].w, above[u1].w), fminf(below[u0].w, below[u1].w));
+    const unsigned* above = texels + sheet.texture + min(max(v, 0), bottom) * sheet.width;
+    const unsigned* below = texels + sheet.texture + min(max(v, -1) + 1, bottom) * sheet.width;
+    return min(min(above[u0], above[u1]), min(below[u0], below[u1])) >> 24; // alpha is on top
 }
 
 extern "C" __global__ void raster(
     int count, const float4* placed, const int4* faces, const Sheet* sheets, const int4* box,
-    const float4* texels, const float4* flow, int width, u64* nearest) {
+    const unsigned* texels, const float4* flow, int width, u64* nearest) {
     int f = thread_x() / (LINES * COLUMNS), lane = thread_x() % (LINES * COLUMNS);
     if (f >= count) return;
     int4 face = faces[f];

@@ -1,6 +1,6 @@
 // Landmarks moved to the centre of mass of their heat maps: engines/keypoints/refine.py.
 //
-// One thread per landmark; all 49 cells are under way together. landmarks: f32 (count, 5), x, y, z px
+// One thread per landmark; the cells of a row are under way together. landmarks: f32 (count, 5), x, y, z px
 // of a network's input of ``side`` px, and two more; heat: f32 (count, height, width) logits; least: of
 // the hottest cell's share, below which a landmark stays. refined: f32 (count, 3), written: x, y, z as
 // shares of the side.
@@ -18,7 +18,7 @@ extern "C" __global__ void refine(
         int column = (int)u, row = (int)v;
         const float* map = heat + (u64)k * height * width;
         float total = 0, peak = 0, right = 0, down = 0;
-#pragma unroll
+#pragma unroll 1 // 49 cells in a row would be 33 KB of code, each of it fetched to run once
         for (int j = -REACH; j <= REACH; j++) {
 #pragma unroll
             for (int i = -REACH; i <= REACH; i++) {

@@ -2,13 +2,13 @@
 //
 // points: float4 (P), x, y, z m and how much finer than the picture the point's raster is (1, 2);
 // centres: float4 (P), w unused; bone_index: int4 (P); bone_weight: float4 (P); sheet: i32 (P), whose
-// bounding box the point belongs to, -1 for none. maps: float4 (3 J); turn: float4 (J); rest: f32
-// (9 J); view: f32 (3). placed: float4 (P), written: px, px, m, 0. box: int4 per sheet of left, top,
+// bounding box the point belongs to, -1 for none. maps: float4 (3 J); turn: float4 (J); rest:
+// float4 (3 J), w unused; view: f32 (3). placed: float4 (P), written: px, px, m, 0. box: int4 per sheet of left, top,
 // right, bottom px, to begin with (width, height, 0, 0) of the sheet's raster.
 extern "C" __global__ void skin(
     int count, const float4* points, const float4* centres, const int4* bone_index,
     const float4* bone_weight, const int* sheet, const float4* maps, const float4* turn,
-    const float* rest, const float* view, int width, int height, float4* placed, int4* box) {
+    const float4* rest, const float* view, int width, int height, float4* placed, int4* box) {
     int n = thread_x();
     if (n >= count) return;
     float4 point = points[n], c = centres[n], weights = bone_weight[n];
@@ -21,14 +21,15 @@ extern "C" __global__ void skin(
     for (int k = 0; k < 4; k++) {
         if (w[k] == 0) continue;
         const float4* m = maps + 3 * b[k];
-        const float* s = rest + 9 * b[k];
+        const float4* s = rest + 3 * b[k];
         float4 m0 = m[0], m1 = m[1], m2 = m[2], q = turn[b[k]];
+        float4 s0 = s[0], s1 = s[1], s2 = s[2];
         px += w[k] * (m0.x * c.x + m0.y * c.y + m0.z * c.z + m0.w);
         py += w[k] * (m1.x * c.x + m1.y * c.y + m1.z * c.z + m1.w);
         pz += w[k] * (m2.x * c.x + m2.y * c.y + m2.z * c.z + m2.w);
-        sx += w[k] * (s[0] * x + s[1] * y + s[2] * z);
-        sy += w[k] * (s[3] * x + s[4] * y + s[5] * z);
-        sz += w[k] * (s[6] * x + s[7] * y + s[8] * z);
+        sx += w[k] * (s0.x * x + s0.y * y + s0.z * z);
+        sy += w[k] * (s1.x * x + s1.y * y + s1.z * z);
+        sz += w[k] * (s2.x * x + s2.y * y + s2.z * z);
         qw += w[k] * q.x;
         qx += w[k] * q.y;
         qy += w[k] * q.z;

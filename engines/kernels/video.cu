@@ -74,31 +74,70 @@ static __device__ __forceinline__ u8 luma_of(uchar4 c) {
     return (u8)((269484 * c.x + 528482 * c.y + 102760 * c.z + (16 << 20) + (1 << 19)) >> 20);
 }
 
-// One thread makes 2x2 pixels. width, height: even. luma: u8 (height or, packed, 2 height, width);
+static __device__ __forceinline__ u8 blue_of(uchar4 c) {
+    return (u8)((-155188 * c.x - 305135 * c.y + 460324 * c.z + (128 << 20) + (1 << 19)) >> 20);
+}
+static __device__ __forceinline__ u8 red_of(uchar4 c) {
+    return (u8)((460324 * c.x - 385875 * c.y - 74448 * c.z + (128 << 20) + (1 << 19)) >> 20);
+}
+
+static __device__ __forceinline__ uchar4 texel(unsigned word) {
+    return make_uchar4((u8)word, (u8)(word >> 8), (u8)(word >> 16), (u8)(word >> 24));
+}
+
+// Four bytes, or the first two of them, in pieces that may stand there.
+static __device__ __forceinline__ void put(u8* at, unsigned bytes, int count, bool aligned) {
+    if (aligned) {
+        *(unsigned*)at = bytes;
+        return;
+    }
+    *(u16*)at = (u16)bytes;
+    if (count == 4) *(u16*)(at + 2) = (u16)(bytes >> 16);
+}
+
+// One thread makes 4x2 pixels, the last of a row 2x2 where the width asks for it; where rows begin at 16
+// bytes it reads so many at a time. width, height: even. luma: u8 (height or, packed, 2 height, width);
 // blue, red: u8 rows of width / 2 pixels, ``step`` bytes apart (1 YUV420, 2 NV12). What packed alpha
 // has as chroma below is 128 and not written. spread: see bleed, used where alpha is 0.
 extern "C" __global__ void video(
-    int width, int height, int stride, const uchar4* rgba, int packed, const uchar4* spread,
+    int width, int height, int stride, const unsigned* rgba, int packed, const uchar4* spread,
     int columns, int rows, int step, u8* luma, u8* blue, u8* red) {
-    int x = 2 * thread_x(), y = 2 * thread_y();
+    int x = 4 * thread_x(), y = 2 * thread_y();
     if (x >= width || y >= height) return;
-    uchar4 first;
+    bool aligned = ((width | stride) & 3) == 0;
+    int count = min(4, width - x);
+    uchar4 first = make_uchar4(0, 0, 0, 0), second = first; // of the upper line, for the chroma
+#pragma unroll 1 // half the code to fetch
     for (int j = 0; j < 2; j++) {
-        u8 colour[2], alpha[2];
-        for (int i = 0; i < 2; i++) {
-            uchar4 c = rgba[(y + j) * stride + x + i];
-            alpha[i] = (u8)(int)rintf(16.0f + c.w * (219.0f / 255.0f));
+        const unsigned* row = rgba + (y + j) * stride + x;
+        uint4 words;
+        if (aligned) {
+            words = *(const uint4*)row;
+        } else {
+            words = make_uint4(row[0], row[1], 0, 0);
+            if (count == 4) words.z = row[2], words.w = row[3];
+        }
+        unsigned colours = 0, alphas = 0;
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            if (i >= count) break;
+            uchar4 c = texel(i == 0 ? words.x : i == 1 ? words.y : i == 2 ? words.z : words.w);
+            alphas |= (unsigned)rintf(16.0f + c.w * (219.0f / 255.0f)) << 8 * i;
             if (!packed)
                 c = premultiplied(c);
             else if (c.w == 0)
                 c = beyond(spread, columns, rows, width, height, x + i, y + j);
-            if (i + j == 0) first = c;
-            colour[i] = luma_of(c);
+            if (j == 0 && i == 0) first = c;
+            if (j == 0 && i == 2) second = c;
+            colours |= (unsigned)luma_of(c) << 8 * i;
         }
-        *(uchar2*)(luma + (y + j) * width + x) = make_uchar2(colour[0], colour[1]);
-        if (packed) *(uchar2*)(luma + (height + y + j) * width + x) = make_uchar2(alpha[0], alpha[1]);
+        put(luma + (y + j) * width + x, colours, count, aligned);
+        if (packed) put(luma + (height + y + j) * width + x, alphas, count, aligned);
     }
-    int chroma = (y / 2 * (width / 2) + x / 2) * step, half = (128 << 20) + (1 << 19);
-    blue[chroma] = (u8)((-155188 * first.x - 305135 * first.y + 460324 * first.z + half) >> 20);
-    red[chroma] = (u8)((460324 * first.x - 385875 * first.y - 74448 * first.z + half) >> 20);
+    int chroma = (y / 2 * (width / 2) + x / 2) * step;
+    blue[chroma] = blue_of(first);
+    red[chroma] = red_of(first);
+    if (count < 4) return;
+    blue[chroma + step] = blue_of(second);
+    red[chroma + step] = red_of(second);
 }

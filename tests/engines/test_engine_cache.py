@@ -58,6 +58,16 @@ def test_builds_once(cache: EngineCache, shop: Workshop) -> None:
     assert {path.suffix for path in cache.folder.iterdir()} == {".engine", ".lock"}
 
 
+def test_what_a_killed_writer_left_is_removed(cache: EngineCache, shop: Workshop) -> None:
+    cache.folder.mkdir(parents=True)
+    left, being_written = (engine_file(cache).with_suffix(f".{n}.part") for n in (1, 2))
+    for part in (left, being_written):
+        part.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    cache.open(KEY, shop.build, shop.load)
+    assert list(cache.folder.glob("*.part")) == [being_written]
+
+
 @pytest.mark.parametrize("field", [field.name for field in fields(EngineKey)])
 def test_each_part_of_the_key_counts(cache: EngineCache, shop: Workshop, field: str) -> None:
     change: dict[str, Any] = {field: "other"}

@@ -173,7 +173,7 @@ def test_stays_within_the_budget(plus_one: Path, monkeypatch: pytest.MonkeyPatch
         assert budget.used() == int(given[0]["gpu_mem_limit"]) == ROOM
         assert given[0]["use_tf32"] == "0"
         assert given[1] == {}
-        with pytest.raises(DeviceError, match="that --card-memory allows are used up"):
+        with pytest.raises(DeviceError, match="that --card-memory allows are too little"):
             OrtEngine(plus_one, "cuda")
     assert budget.used() == 0
 

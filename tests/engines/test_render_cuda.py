@@ -26,7 +26,7 @@ from tests.engines.figures import SIZE, avatar, with_hand
 from tests.engines.kernels.host import HostDevice
 from tests.engines.test_render import turned
 
-WANTED_DB = 45.0
+WANTED_DB = 60.0  # a few pixels in 100 000 are a level apart: sums fused in another order
 
 
 def psnr(a: U8, b: U8) -> float:

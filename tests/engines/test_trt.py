@@ -246,7 +246,7 @@ def test_stays_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trt, "budget", budget)
     with TrtEngine(PLAN, "tensorrt", fake_trt(), HostDevice()):
         assert budget.used() == size
-        with pytest.raises(DeviceError, match="that --card-memory allows are used up"):
+        with pytest.raises(DeviceError, match="that --card-memory allows are too little"):
             TrtEngine(PLAN, "tensorrt", fake_trt(), HostDevice())
         assert budget.used() == size
     assert budget.used() == 0

@@ -12,6 +12,7 @@ from engines.kernels.cubin import OPTIONS, cubin_name, names
 from engines.kernels.nvrtc import Nvrtc
 from export.__main__ import main
 from export.cubins import TARGETS
+from tests.export.elf import kernels
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,22 @@ def test_every_kernel_compiles_for_every_target(
     cubin = path.read_bytes()
     assert cubin[:4] == b"\x7fELF"
     assert struct.unpack_from("<H", cubin, 18)[0] == 190  # EM_CUDA
-    for name in names():
-        assert f".text.{name}\0".encode() in cubin
+    found = kernels(cubin)
+    assert set(found) == set(names())
+    # In registers alone, and in few enough for half of the threads that a card can hold.
+    assert {name: kernel for name, kernel in found.items() if kernel.stack} == {}
+    assert max(kernel.registers for kernel in found.values()) <= 64
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_stack_would_be_seen(compiler: Nvrtc, target: str) -> None:
+    code = """extern "C" __global__ void deep(int n, int* out) {
+        int local[64];
+        for (int i = 0; i < 64; i++) local[i] = out[i];
+        for (int i = 0; i < 64; i++) local[out[i] & 63] += i;
+        out[0] = local[n & 63];
+    }"""
+    assert kernels(compiler.compile(code, target, OPTIONS))["deep"].stack >= 256
 
 
 def test_an_error_says_where(compiler: Nvrtc) -> None:

@@ -14,6 +14,7 @@ from engines.errors import DeviceError
 from engines.keypoints.carried import find_graph, manifest
 from export import to_trt
 from export.__main__ import main
+from tests.engines.fake_card import fake_trt
 
 TARGETS = ("sm_75", "sm_120")  # the oldest and the newest; continuous integration: all
 
@@ -69,3 +70,13 @@ def test_without_the_library(
 def test_an_unknown_target(rtx: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trt", "--target", "sm_90", "--out", str(tmp_path)]) == DeviceError.exit_code
     assert "compiles for ['sm_75'" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("a file")
+    monkeypatch.setattr(trt, "library", lambda device: fake_trt())
+    monkeypatch.setattr(trt, "build", lambda *_: b"plan")
+    assert main(["trt", "--target", "sm_86", "--out", str(tmp_path / "out")]) == 1
+    assert "puppetcam-export: [Errno" in capsys.readouterr().err

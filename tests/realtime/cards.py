@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -89,11 +88,6 @@ def failing_at(broken: int) -> Callable[[int, Any], Any]:
         return given
 
     return before
-
-
-def slow(k: int, given: Any) -> Any:
-    time.sleep(0.03)
-    return given
 
 
 def inverted(k: int, frame: av.VideoFrame) -> av.VideoFrame:

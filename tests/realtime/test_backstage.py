@@ -9,8 +9,9 @@ import pytest
 
 from engines.device import Choice
 from engines.errors import DeviceError
+from engines.kernels.budget import GB, Budget
 from realtime import backstage, codec_proof
-from realtime.backstage import open_backstage, to_come
+from realtime.backstage import codecs_beside, open_backstage, to_come
 from realtime.codec import Codecs
 
 
@@ -49,3 +50,10 @@ def test_the_cards_codecs_are_tried_beside_a_card_only(
     open_backstage(argparse.Namespace(device=device, avatars=None))
     assert tried == [device] * (device != "cpu")
     assert ("video H264 by the CPU (slower)" in capsys.readouterr().err) == (device != "cpu")
+
+
+def test_codecs_that_cannot_be_limited_stay_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backstage, "budget", Budget(2 * GB))
+    codecs = codecs_beside("tensorrt-rtx")
+    assert (codecs.encoder, codecs.decoder) == (None, None)
+    assert str(codecs) == "H264 by the CPU (what the card's codecs take of it cannot be limited)"

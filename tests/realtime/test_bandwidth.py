@@ -43,7 +43,7 @@ def test_what_a_step_has_to_move() -> None:
     assert must_move(step("raster", *raster), drawn) == 63 + 800
     refine = (39, sized(780), 256.0, sized(9999), 64, 64, 0.5, sized(468))
     assert must_move(step("refine", *refine), drawn) == 780 + 468 + 39 * 49 * 4
-    texels = sized(500)  # smaller than what is drawn of it: read once
+    texels = sized(200)  # smaller than what is drawn of it: read once
     paint = (
         0,
         0,
@@ -57,7 +57,7 @@ def test_what_a_step_has_to_move() -> None:
         sized(5),
         sized(6),
     )
-    assert must_move(step("paint", *paint), drawn) == 21 + 8 * 1100 + 500
+    assert must_move(step("paint", *paint), drawn) == 21 + 8 * 1100 + 200
 
 
 def test_steps_are_listed_and_run_later() -> None:

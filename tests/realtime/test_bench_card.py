@@ -22,7 +22,7 @@ from realtime.bench_card import CardFigures, Session, drawn_by, measure_card
 from tests.engines.kernels.host import HostDevice
 from tests.realtime.sample import bundled
 
-KERNELS = ["skin", "fade", "planes_texture", "planes_colours", "raster", "paint", "composite"]
+KERNELS = ["skin", "fade", "planes", "raster", "paint", "composite"]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_card_is_measured(host: HostDevice, quick: None) -> None:
     assert {step.name for step in figures.steps if step.moved == 0} == {"network"}
     assert list(figures.fps) == [1, 2]
     assert [timed.moved for timed in figures.large] == [
-        64 * (4 * 32 * 2 + 8 + 4), 64 * (2 * 32 * 2 + 8 + 4), 64 * (16 + 4 + 4),
+        64 * (4 * 32 * 2 + 8 + 4), 64 * (2 * 32 * 2 + 8 + 4), 64 * 3 * 32,
     ]  # fmt: skip
     assert "whole frame, device time" in figures.table()
     assert not figures.turns

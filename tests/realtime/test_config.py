@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engines.errors import BusyError, InputError
+from engines.kernels.budget import GB, Budget
 from realtime import serve
 from realtime.config import ServerConfig, card_memory, ice_server
 from realtime.hub import Backstage
@@ -100,3 +101,15 @@ def test_models_load_after_the_port_is_known() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BusyError):
         serve.run(options("--port", str(taken.getsockname()[1])), open_backstage)
+
+
+def test_the_cards_share_is_set_before_anything_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = Budget()
+    monkeypatch.setattr(serve, "budget", budget)
+
+    def open_backstage(args: argparse.Namespace) -> Backstage:
+        assert budget.allowed == 2 * GB
+        raise InputError("seen")
+
+    with pytest.raises(InputError, match="seen"):
+        serve.run(options("--port", "0", "--card-memory", "2GB"), open_backstage)

@@ -89,6 +89,7 @@ async def test_a_card_that_stops_encoding_in_mid_stream_freezes_nothing(
         message = performer.told("message")[0]
         assert message["level"] == "warning"
         assert message["text"] == "The card no longer encodes one of the videos."
+        assert hub.health()["failures"] >= 1
     await hub.close()
 
 

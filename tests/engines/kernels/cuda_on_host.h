@@ -39,6 +39,10 @@ static float __fmul_rn(float a, float b) {
     return product;
 }
 
+static int __double2int_rn(double value) { // as far as an int goes
+    return (int)std::min(std::max(std::nearbyint(value), -2147483648.0), 2147483647.0);
+}
+
 static unsigned __float_as_uint(float value) {
     unsigned bits;
     std::memcpy(&bits, &value, 4);

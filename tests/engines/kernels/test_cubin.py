@@ -93,6 +93,16 @@ def test_a_cache_that_cannot_be_written_to(
     assert "compiled at each start" in caplog.text
 
 
+def test_a_disk_without_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(DeviceError, match=r"cannot be written anywhere .*No space left") as caught:
+        cubin("sm_86")
+    assert "--device cpu" in caught.value.hint
+
+
 def test_a_card_that_the_compiler_does_not_know() -> None:
     with pytest.raises(DeviceError, match="sm_999: do not compile") as caught:
         cubin("sm_999")

@@ -140,7 +140,8 @@ def test_arrays_stay_within_the_budget(card: Card, budget: Budget) -> None:
     with pytest.raises(DeviceError) as caught:
         other.array(large)
     assert caught.value.message == (
-        "the 10 MB that --card-memory allows are used up: 7 MB are taken, got a wish for 6 MB more"
+        "the 10 MB that --card-memory allows are too little: 7 MB are taken, "
+        "another 6 MB do not fit"
     )
     del array
     kept = [other.array(large)]  # what the first one's stream has left is given back for it
@@ -153,7 +154,7 @@ def test_arrays_stay_within_the_budget(card: Card, budget: Budget) -> None:
 
 
 def test_libraries_and_arrays_share_the_budget(card: Card, budget: Budget) -> None:
-    with pytest.raises(DeviceError, match="0 MB are taken, got a wish for 11 MB more"):
+    with pytest.raises(DeviceError, match="0 MB are taken, another 11 MB do not fit"):
         budget.reserved(11 * MB).__enter__()
     with budget.reserved(4 * MB):  # before any device
         device = CudaDevice()
@@ -177,7 +178,7 @@ def test_a_picture_that_does_not_fit_is_drawn_on_the_cpu(card: Card, budget: Bud
     assert painter.paint(figure.reference, StageTimes())["rgba"].any()
     (error,) = told
     assert error.message.startswith(
-        "drawing on the card failed, the CPU goes on: the 1 MB that --card-memory allows are used"
+        "drawing on the card failed, the CPU goes on: the 1 MB that --card-memory allows are too"
     )
     assert budget.used() == 0
 

@@ -96,7 +96,7 @@ def test_video(device: Device, step: int, form: str, height: int, width: int) ->
     chroma = device.array(np.full(high * width // 2, 128, np.uint8))
     red = chroma[1:] if step == 2 else chroma[high * width // 4 :]
     device.launch(
-        "video", (width // 2, height // 2), width, height, width, picture, int(packed), spread,
+        "video", (-(-width // 4), height // 2), width, height, width, picture, int(packed), spread,
         columns, rows, step, luma, chroma, red,
     )  # fmt: skip
     got_chroma = got(device, chroma, np.zeros(high * width // 2, np.uint8))
