@@ -94,6 +94,7 @@ class Stream:
         assert non_blocking  # else it waits for the default stream
         self._card, self.ptr = card, id(self)
         self.recording: list[Work] | None = None
+        self.waited: list[Event] = []
 
     def __enter__(self) -> Self:
         self._card.streams.append(self)
@@ -105,6 +106,9 @@ class Stream:
     def synchronize(self) -> None:
         if self.recording is not None:
             raise CudaError("cudaErrorStreamCaptureUnsupported")
+
+    def wait_event(self, event: Event) -> None:
+        self.waited.append(event)
 
     def begin_capture(self, mode: int | None = None) -> None:
         self.recording = []
@@ -156,7 +160,11 @@ class Array:
 class Event:
     """A time on a stream."""
 
+    def __init__(self, card: Card, disable_timing: bool = False) -> None:
+        self._card = card
+
     def record(self) -> None:
+        self.stream = self._card.streams[-1]
         self.ms = 1e3 * time.perf_counter()
 
     def synchronize(self) -> None: ...
@@ -202,7 +210,7 @@ def fake_cupy(kernels: ctypes.CDLL) -> tuple[Any, Any, Card]:
 
     cuda = SimpleNamespace(
         Device=Device,
-        Event=Event,
+        Event=partial(Event, card),
         Stream=lambda non_blocking: Stream(card, non_blocking),
         get_elapsed_time=lambda begin, end: end.ms - begin.ms,
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
