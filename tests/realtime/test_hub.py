@@ -258,6 +258,7 @@ async def test_a_flood_of_changes_is_thinned_and_built_beside_the_frames(
         await until(lambda: puppets[0].background == "#00ff00")
         assert puppets[0].frames > before
         assert len(puppets[0].builders) < 30
+        assert puppets[0].stills == 1  # nobody looks at another: each would cost a frame's time
         assert all(name.startswith("build") for name in puppets[0].builders)
 
 
@@ -342,6 +343,7 @@ async def test_a_form_that_was_not_drawn_yet_begins_with_the_still(
         performer.send(type="avatar", name="green")
         await until(lambda: near(performer.colour, COLOURS["green"]))
         await until(lambda: puppets[0].saw == 2)
+        assert puppets[0].stills == 2  # one for all frames after the change
         camera.stop()
         await until(lambda: hub.sessions[performer.session].performance.inbox.poll() is None)
         async with client(hub, alpha=True) as packed:
