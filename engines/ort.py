@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from engines.base import Arrays, TensorSpec, check_feeds
 from engines.driver import ON_CPU
 from engines.errors import DeviceError, ModelError
+from engines.kernels.apart import apart
 from engines.kernels.budget import MB, budget
 from engines.kernels.cuda import Device
 
@@ -217,12 +218,16 @@ def _of(spec: TensorSpec, batch: int) -> TensorSpec:
     return replace(spec, shape=(batch, *spec.shape[1:])) if spec.shape[:1] == (-1,) else spec
 
 
+@apart.library()
 def _session(path: Path, options: Any, device: str, settings: Mapping[str, str]) -> Any:
     import onnxruntime as ort
 
     provider = PROVIDERS[device]
     try:
-        session = ort.InferenceSession(str(path), options, providers=[(provider, settings)])
+        # Else it says on stdout that the card failed, and goes on with the CPU as if it had not.
+        session = ort.InferenceSession(
+            str(path), options, providers=[(provider, settings)], enable_fallback=0
+        )
     except Exception as error:  # ONNX Runtime's own types have no common base
         if device == "cuda":  # full, most likely: the CPU opens this file
             raise DeviceError(f"cuda: {path.name} cannot be opened ({error})", ON_CPU) from error

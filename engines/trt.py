@@ -21,6 +21,7 @@ from engines.base import Arrays, TensorSpec, check_feeds
 from engines.driver import ON_CPU, driver
 from engines.engine_cache import EngineCache, EngineKey
 from engines.errors import DeviceError, ModelError
+from engines.kernels.apart import apart
 from engines.kernels.budget import MB, budget
 from engines.kernels.cuda import CudaDevice, Device
 from engines.runtime_cache import RuntimeCache
@@ -92,6 +93,7 @@ def engine_key(
     return EngineKey(model, digest, "any" if shared else card, target, name, precision, batch)
 
 
+@apart.library()
 def open_engine(
     device: str,
     graph: Path,
@@ -318,6 +320,7 @@ class TrtEngine:
         with self._card.at_work():
             return None if self._finish is None else self._finish.grown()
 
+    @apart.library()
     def close(self) -> None:
         """Give the card's memory back."""
         self._contexts, self._arrays, self._scratch = {}, {}, None

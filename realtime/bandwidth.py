@@ -53,7 +53,7 @@ class Listed:
     def __init__(self, device: Device) -> None:
         self._device = device
         self.steps: list[Step] = []
-        self.array, self.staging = device.array, device.staging
+        self.array, self.filled, self.staging = device.array, device.filled, device.staging
         self.address, self.at_work = device.address, device.at_work
 
     def upload(self, host: NDArray[Any], array: Any) -> None:

@@ -219,7 +219,7 @@ def drawn_by(session: Session) -> Drawn:
 
 def copied(device: Device, size: int) -> Timed:
     """The card's copy of ``size`` bytes, read and written."""
-    source, target = (device.array(np.zeros(size, np.uint8)) for _ in range(2))
+    source, target = (device.filled((size,), np.uint8) for _ in range(2))
     listed = Listed(device)
     listed.copy(source, target)
     return Timed("copy", time_us(device, listed.steps, REPEATS, COUNT), 2 * size)
@@ -237,15 +237,11 @@ def large_kernels(device: Device, side: int) -> list[Timed]:
         words = CHANNELS * np.dtype(dtype).itemsize // 16
         listed.launch(
             name, (side * side * words,), 1, side * side, words, side, side,
-            listed.array(np.zeros((1, *shape), dtype)), *there,
-            listed.array(np.zeros(shape, dtype)),
+            listed.filled((1, *shape), dtype), *there, listed.filled(shape, dtype),
         )  # fmt: skip
     count = side * side * CHANNELS // 4  # as many pixels of four bytes
-    person, under = np.full((count, 4), 100, np.uint8), np.zeros((count, 4), np.uint8)
-    listed.launch(
-        "composite", (-(-count // 4),), count, listed.array(person), listed.array(under),
-        listed.array(under),
-    )  # fmt: skip
+    person, under, out = (listed.filled((count, 4), np.uint8, byte) for byte in (100, 0, 0))
+    listed.launch("composite", (-(-count // 4),), count, person, under, out)
     return [
         Timed(f"{s.name} {side}x{side}", time_us(device, [s], REPEATS, COUNT), s.moved)
         for s in listed.steps

@@ -35,7 +35,7 @@ from engines.types import F32, U8
 from engines.video_cuda import CudaVideo
 from realtime.picture import Form, planes_of
 from tests.engines.fake_card import PLAN, FakeLogger, fake_trt
-from tests.engines.fake_cupy import fake_cupy
+from tests.engines.fake_cupy import cubin_in, fake_cupy
 from tests.engines.kernels.host import FailingDevice, HostDevice
 from tests.engines.kernels.test_cuda_video import scene
 
@@ -123,12 +123,14 @@ class Echo:
 
 
 @pytest.fixture
-def counted(kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+def counted(
+    kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Counter[str]:
     """How often a CudaDevice records and uploads pictures; its recordings hold addresses."""
     cupy, cupyx, _ = fake_cupy(kernels_on_host)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setitem(sys.modules, "cupyx", cupyx)
-    monkeypatch.setattr(cuda, "cubin", lambda target: Path(f"{target}.cubin"))
+    monkeypatch.setattr(cuda, "cubin", lambda target: cubin_in(tmp_path))
     counts: Counter[str] = Counter()
     record, upload = CudaDevice.record, CudaDevice.upload
 
