@@ -85,6 +85,9 @@ class Listed:
         """See ``Device``: lists it."""
         return work
 
+    def after(self, other: Device) -> None:
+        """Nothing to wait for."""
+
     def wait(self) -> None:
         """Nothing to wait for."""
 

@@ -73,6 +73,9 @@ class Device(Protocol):
         The arrays must outlive it. While it cannot be recorded, see ``Apart``, it is done anew.
         """
 
+    def after(self, other: Device) -> None:
+        """What this is asked for next waits for what ``other`` has been asked for so far."""
+
     def wait(self) -> None:
         """Until all is done."""
 
@@ -237,6 +240,14 @@ class CudaDevice:
             finally:
                 graph = self._stream.end_capture()
         return graph
+
+    def after(self, other: Device) -> None:
+        """See ``Device``: the card waits, not the host."""
+        with other.at_work():
+            asked = self._cupy.cuda.Event(disable_timing=True)
+            asked.record()
+        with self.at_work():
+            self._stream.wait_event(asked)
 
     def wait(self) -> None:
         """See ``Device``."""

@@ -127,6 +127,7 @@ class Stream:
         self._card, self.ptr = card, id(self)
         self.recording: list[Work] | None = None
         self.spoilt = False
+        self.waited: list[Event] = []
 
     def __enter__(self) -> Self:
         self._card.streams.append(self)
@@ -143,6 +144,9 @@ class Stream:
     def check(self) -> None:
         if self.spoilt:
             raise CudaError("cudaErrorStreamCaptureInvalidated")
+
+    def wait_event(self, event: Event) -> None:
+        self.waited.append(event)
 
     def begin_capture(self, mode: int | None = None) -> None:
         if self.recording is not None:
@@ -204,7 +208,11 @@ class Array:
 class Event:
     """A time on a stream."""
 
+    def __init__(self, card: Card, disable_timing: bool = False) -> None:
+        self._card = card
+
     def record(self) -> None:
+        self.stream = self._card.streams[-1]
         self.ms = 1e3 * time.perf_counter()
 
     def synchronize(self) -> None: ...
@@ -270,7 +278,7 @@ def fake_cupy(kernels: ctypes.CDLL) -> tuple[Any, Any, Card]:
 
     cuda = SimpleNamespace(
         Device=Device,
-        Event=Event,
+        Event=partial(Event, card),
         Module=CudaModule,
         Stream=lambda non_blocking: Stream(card, non_blocking),
         get_elapsed_time=lambda begin, end: end.ms - begin.ms,

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
@@ -46,6 +47,18 @@ def test_says_what_it_wants_and_gives(plus_one: Path) -> None:
         assert as_protocol.inputs == (TensorSpec("x", "float32", (-1, 3)),)
         assert as_protocol.outputs == (TensorSpec("y", "float32", (-1, 3)),)
         assert as_protocol.device == "cpu"
+
+
+def test_a_batch_is_fixed_or_open(plus_one: Path) -> None:
+    model = onnx.load(plus_one)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(model, plus_one)
+    for batch, first in ((1, 1), (4, 4), (None, -1)):
+        with OrtEngine(plus_one, batch=batch) as engine:
+            assert (engine.inputs[0].shape, engine.outputs[0].shape) == ((first, 3), (first, 3))
+            x = np.zeros((batch or 2, 3), np.float32)
+            np.testing.assert_array_equal(engine.run({"x": x})["y"], x + 1)
 
 
 def test_runs_by_name(plus_one: Path) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engines.errors import DeviceError
 from engines.kernels.cubin import names, source
-from engines.kernels.cuda import argument, grid
+from engines.kernels.cuda import Device, argument, grid
 from tests.engines.kernels.signature import check_arguments
 
 HEADER = Path(__file__).parent / "cuda_on_host.h"
@@ -99,6 +99,9 @@ class HostDevice:
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         return work
+
+    def after(self, other: Device) -> None:
+        pass
 
     def wait(self) -> None:
         pass
