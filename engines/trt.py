@@ -238,7 +238,7 @@ class TrtEngine:
             if self._batch == 1:
                 held.enter_context(budget.reserved(scratch))
             else:
-                self._scratch = card.array(np.zeros(scratch, np.uint8))
+                self._scratch = card.filled((scratch,), np.uint8)
             self._contexts: dict[int, Any] = {}
             self._context(self._batch)
             self.recordable = True

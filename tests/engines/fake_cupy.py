@@ -126,8 +126,8 @@ class Stream:
         assert non_blocking  # else it waits for the default stream
         self._card, self.ptr = card, id(self)
         self.recording: list[Work] | None = None
-        self.waited: list[Event] = []
         self.spoilt = False
+        self.waited: list[Event] = []
 
     def __enter__(self) -> Self:
         self._card.streams.append(self)
@@ -141,12 +141,12 @@ class Stream:
             self.spoilt = True
             raise CudaError("cudaErrorStreamCaptureUnsupported")
 
-    def wait_event(self, event: Event) -> None:
-        self.waited.append(event)
-
     def check(self) -> None:
         if self.spoilt:
             raise CudaError("cudaErrorStreamCaptureInvalidated")
+
+    def wait_event(self, event: Event) -> None:
+        self.waited.append(event)
 
     def begin_capture(self, mode: int | None = None) -> None:
         if self.recording is not None:

@@ -24,7 +24,7 @@ from engines.kernels.cuda import CudaDevice, Device
 from engines.keypoints.carried import find_graph
 from engines.keypoints.region import Region
 from engines.ort import OrtOnCard
-from tests.engines.fake_cupy import fake_cupy
+from tests.engines.fake_cupy import cubin_in, fake_cupy
 from tests.engines.kernels.host import FailingDevice, HostDevice
 from tests.engines.kernels.test_cuda_video import scene
 from tests.engines.test_camera_cuda import planes
@@ -168,12 +168,12 @@ def test_streams_wait_for_each_other(kernels_on_host: ctypes.CDLL) -> None:
 
 
 def test_a_stream_of_a_card_waits(
-    kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+    kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     cupy, cupyx, _ = fake_cupy(kernels_on_host)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setitem(sys.modules, "cupyx", cupyx)
-    monkeypatch.setattr(cuda, "cubin", lambda target: Path(f"{target}.cubin"))
+    monkeypatch.setattr(cuda, "cubin", lambda target: cubin_in(tmp_path))
     one, other = CudaDevice(), CudaDevice()
     one.after(other)
     (event,) = one._stream.waited
