@@ -175,11 +175,11 @@ class Performance:
         if self.inbox.closed:
             return
         swap()
-        self._tell_troubles()
         self._changed = True
         if self._in.per_second() == 0.0:
             self._draw_still()
             self._show(self._still)
+        self._tell_troubles()
 
     def _draw_still(self) -> None:
         self._changed = False

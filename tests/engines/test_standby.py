@@ -126,6 +126,15 @@ def test_closed_while_the_other_is_being_made() -> None:
     assert card.closed
 
 
+def test_closed_before_the_other_has_looked() -> None:
+    cpu, card = Says("cpu", 1), Says("tensorrt", 2)
+    eye = StandbyEye(cpu, lambda report: card, "tensorrt", nobody)
+    eye.wait()
+    eye.close()
+    assert cpu.closed
+    assert card.closed
+
+
 def test_a_lost_card_does_not_keep_the_other_open() -> None:
     cpu, card = Says("cpu", 1), Says("tensorrt", 2)
     eye = StandbyEye(cpu, lambda report: card, "tensorrt", nobody)
