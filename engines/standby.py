@@ -71,7 +71,7 @@ class StandbyEye:
             made, self._made = self._made, None
         for eye in (made, self._eye, self._fallback):
             if eye is not None:
-                eye.close()
+                _close(eye, self._wanted)
 
     def _make(self, make: Make) -> None:
         try:

@@ -170,8 +170,8 @@ class Performance:
         if self.inbox.closed:
             return
         swap()
-        self._tell_troubles()
         self._still = Picture(kept({"rgba": self._puppet.still()}), time.monotonic())
+        self._tell_troubles()
         if self._in.per_second() == 0.0:
             self._show(self._still)
 

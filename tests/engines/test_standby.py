@@ -40,6 +40,8 @@ class Says:
 
     def close(self) -> None:
         self.closed = True
+        if isinstance(self.error, DeviceError):
+            raise self.error
 
 
 def value(eye: Eye) -> float:
@@ -122,6 +124,16 @@ def test_closed_while_the_other_is_being_made() -> None:
     go.set()
     eye.wait()
     assert card.closed
+
+
+def test_a_lost_card_keeps_nothing_from_closing() -> None:
+    cpu, card = Says("cpu", 1), Says("tensorrt", 2)
+    eye = StandbyEye(cpu, lambda report: card, "tensorrt", nobody)
+    eye.wait()
+    assert value(eye) == 2
+    card.error = DeviceError("CUDA: the card is lost")
+    eye.close()
+    assert cpu.closed
 
 
 def test_an_error_of_ours_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -143,6 +143,24 @@ def test_a_card_that_fails_at_a_change(tracker: Scripted, fake: FailingDevice) -
     assert len(on_card.troubles()) == 2
 
 
+def test_another_avatar_on_a_card_that_was_lost_meanwhile(
+    tracker: Scripted, fake: FailingDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lost card takes no memory back: the avatar changes all the same, pose and picture."""
+
+    def lost() -> None:
+        raise DeviceError("CUDA: the card is lost")
+
+    cpu, on_card = both()
+    monkeypatch.setattr(fake, "tidy", lost)
+    fake.fails_at = 1
+    for puppeteer in (cpu, on_card):
+        puppeteer.prepare_avatar(bundled("tom"))()
+    np.testing.assert_array_equal(on_card.still(), cpu.still())
+    assert len(on_card.troubles()) == 1
+    on_card.close()
+
+
 def test_an_error_of_ours_freezes_nothing(
     tracker: Scripted, fake: FailingDevice, caplog: pytest.LogCaptureFixture
 ) -> None:
