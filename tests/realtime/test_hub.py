@@ -189,6 +189,22 @@ async def test_a_card_that_fails_is_told_and_counted(hub: Hub, puppets: list[Fak
         await until(lambda: puppets[0].frames > frames)
 
 
+async def test_a_card_that_fails_while_no_camera_runs_is_told_too(
+    hub: Hub, puppets: list[FakePuppet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with client(hub, Camera(fps=0.001)) as performer:
+        await until(lambda: performer.images and performer.told("hello"))
+        puppet, still = puppets[0], puppets[0].still
+
+        def fails() -> U8:
+            puppet.survived.append(DeviceError("drawing on the card failed, the CPU goes on"))
+            return still()
+
+        monkeypatch.setattr(puppet, "still", fails)
+        performer.send(type="background", value="none")
+        await until(lambda: performer.told("message"))
+
+
 async def test_the_cameras_own_picture_is_never_passed_on(
     hub: Hub, puppets: list[FakePuppet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
