@@ -8,9 +8,11 @@ from aiortc.codecs.h264 import H264Decoder
 from aiortc.jitterbuffer import JitterFrame
 from av.error import FFmpegError
 from av.frame import Frame
+from av.video.reformatter import ColorRange, Colorspace
 
 from realtime.codec import FAILURES, Fell, OpenDecoder, software
 
+BT601 = (2, 5, 6)  # FFmpeg's numbers of colours: not said, and two names for the same
 MAX_SIDE = 1280  # px: larger camera pictures are made smaller, but for a card, which takes planes
 
 
@@ -50,4 +52,18 @@ def as_rgb(video: Any) -> Any:
         format="rgb24",
         width=max(2, round(video.width * shrink)),
         height=max(2, round(video.height * shrink)),
+    )
+
+
+def as_planes(video: Any) -> Any:
+    """An ``av.VideoFrame`` of even sides as the planes of a ``Frame`` of the same instant.
+
+    One that is so already is given back as it is; one that says nothing of its colours is taken
+    for that, as ``as_rgb`` takes it.
+    """
+    usual = video.colorspace in BT601 and video.color_range != ColorRange.JPEG
+    if usual and video.format.name == "yuv420p":
+        return video
+    return video.reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
     )

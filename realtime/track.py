@@ -18,7 +18,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from engines.types import U8, Frame
 from realtime.codec import VIDEO_CLOCK_HZ
-from realtime.decoder import as_rgb
+from realtime.decoder import as_planes, as_rgb
 from realtime.mailbox import Mailbox, MailboxClosed
 from realtime.picture import Form, Picture
 from realtime.transport import encoder_pool
@@ -41,7 +41,7 @@ class Arrival:
         """
         video = self.video
         if planes and video.width % 2 == video.height % 2 == 0:
-            video = video.reformat(format="yuv420p")
+            video = as_planes(video)
         else:
             video = as_rgb(video)
         image: U8 = np.asarray(video.to_ndarray(), np.uint8)
