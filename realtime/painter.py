@@ -63,7 +63,8 @@ class Painter:
         """Give the card's memory back; the CPU draws from now on."""
         if self._card is not None and self._cuda is not None:
             self._cuda = None
-            self._card.tidy()
+            with contextlib.suppress(DeviceError):  # a lost card cannot take its memory back
+                self._card.tidy()
 
     def paint(self, pose: Pose, times: StageTimes, forms: Forms = frozenset()) -> Drawn:
         """The finished frame in buffers that the next call reuses: RGBA, or where the card draws
