@@ -69,9 +69,10 @@ class StandbyEye:
         with self._lock:
             self._closed = True
             made, self._made = self._made, None
-        for eye in (made, self._eye, self._fallback):
-            if eye is not None:
+        for eye in (made, self._eye):
+            if eye is not None and eye is not self._fallback:
                 _close(eye, self._wanted)
+        self._fallback.close()
 
     def _make(self, make: Make) -> None:
         try:

@@ -17,9 +17,11 @@ import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from engines.types import U8, Frame
+from realtime.codec import VIDEO_CLOCK_HZ
+from realtime.decoder import as_rgb
 from realtime.mailbox import Mailbox, MailboxClosed
 from realtime.picture import Form, Picture
-from realtime.transport import VIDEO_CLOCK_HZ, as_rgb, encoder_pool
+from realtime.transport import encoder_pool
 
 REPEAT_S = 0.25  # with nothing new, the last picture is sent again: late and lossy viewers see it
 TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)

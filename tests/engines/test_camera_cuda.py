@@ -168,6 +168,20 @@ def test_a_camera_that_changes_its_size_in_mid_stream(counted: Counter[str]) -> 
     assert counted == {"record": 6, "pictures": 5}  # by each eye at each size; once a picture
 
 
+def test_what_may_not_be_recorded_is_not(counted: Counter[str]) -> None:
+    card = CudaDevice()
+    camera, engine = CudaCamera(card), Echo(card)
+    engine.recordable = False
+    eye = CudaEye(card, camera, engine, 1.0, 0.0, True)
+    for level in (60, 120):
+        picture = np.full((72, 64), level, np.uint8)
+        picture[48:] = 128  # grey
+        camera.show(picture)
+        seen = eye.look(Region(32, 24, 30, 0))["seen"]
+        np.testing.assert_allclose(seen, (level - 16) * 255 / 219, atol=1)
+    assert counted["record"] == 0
+
+
 def test_a_size_that_comes_back_unseen_is_not_the_old_memory(counted: Counter[str]) -> None:
     card = CudaDevice()
     camera = CudaCamera(card)

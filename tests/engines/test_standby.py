@@ -40,6 +40,8 @@ class Says:
 
     def close(self) -> None:
         self.closed = True
+        if isinstance(self.error, DeviceError):
+            raise self.error
 
 
 def value(eye: Eye) -> float:
@@ -124,12 +126,33 @@ def test_closed_while_the_other_is_being_made() -> None:
     assert card.closed
 
 
+def test_closed_before_the_other_has_looked() -> None:
+    cpu, card = Says("cpu", 1), Says("tensorrt", 2)
+    eye = StandbyEye(cpu, lambda report: card, "tensorrt", nobody)
+    eye.wait()
+    eye.close()
+    assert cpu.closed
+    assert card.closed
+
+
+def test_a_lost_card_does_not_keep_the_other_open() -> None:
+    cpu, card = Says("cpu", 1), Says("tensorrt", 2)
+    eye = StandbyEye(cpu, lambda report: card, "tensorrt", nobody)
+    eye.wait()
+    assert value(eye) == 2
+    card.error = DeviceError("CUDA: the card is lost")
+    eye.close()
+    assert card.closed
+    assert cpu.closed
+
+
 def test_an_error_of_ours_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     card, told = Says("tensorrt", 2), list[PuppetcamError]()
     with closing(StandbyEye(Says("cpu", 1), lambda report: card, "tensorrt", told.append)) as eye:
         eye.wait()
         card.error = TypeError("a bug")
         assert (value(eye), eye.device) == (1, "cpu")
+        assert card.closed
     assert "a bug" in caplog.text
     assert "an error of ours" in told[0].message
 

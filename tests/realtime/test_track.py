@@ -11,10 +11,10 @@ import pytest
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
+from realtime.decoder import MAX_SIDE, as_rgb
 from realtime.mark import read_mark
 from realtime.picture import Picture
 from realtime.track import TIME_BASE, Arrival, PuppetTrack, read_camera, to_video
-from realtime.transport import MAX_SIDE, as_rgb
 from tests.realtime.peers import CAMERA, Camera
 
 
