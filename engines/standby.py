@@ -106,8 +106,8 @@ class StandbyEye:
 def _close(eye: Eye, wanted: str) -> None:
     try:
         eye.close()
-    except PuppetcamError as error:  # a lost card cannot take its memory back
-        log.debug("%s: %s", wanted, error)
+    except Exception:  # a lost card cannot take its memory back, in whosever words it says so
+        log.debug("%s could not be closed", wanted, exc_info=True)
 
 
 def goes_on(wanted: str, error: PuppetcamError) -> DeviceError:

@@ -205,3 +205,16 @@ def test_figures_belong_to_one_device(tracker: Scripted, fake: FailingDevice) ->
     fake.fails_at = 3
     with pytest.raises(DeviceError):
         strict.process(frame_of(CAMERA, 0))
+
+
+def test_a_card_that_is_lost_between_two_frames_stops_no_change(
+    tracker: Scripted, fake: FailingDevice
+) -> None:
+    _, on_card = both()
+    on_card.still()
+    swap = on_card.prepare_avatar(bundled())
+    fake.fails_at = 1
+    swap()
+    assert on_card.still().any()
+    assert on_card.backend == CPU
+    on_card.close()

@@ -144,6 +144,10 @@ class FailingDevice(HostDevice):
         self.fails_at -= self.fails_at > 1
         super().launch(kernel, threads, *arguments)
 
+    def tidy(self) -> None:
+        if self.fails_at == 1 and isinstance(self.error, DeviceError):
+            raise self.error  # a card is lost for all that comes
+
 
 def _value(given: Any) -> Any:
     if isinstance(given, np.int32):

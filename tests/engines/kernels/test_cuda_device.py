@@ -222,6 +222,17 @@ def test_arrays_stay_within_the_budget(card: Card, budget: Budget) -> None:
         one.array(large[:MB])
 
 
+def test_of_a_lost_card_nothing_is_taken(
+    card: Card, budget: Budget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> int:
+        raise CudaError("cudaErrorIllegalAddress")
+
+    CudaDevice()
+    monkeypatch.setattr(card.pool, "total_bytes", lost)
+    assert budget.used() == 0
+
+
 def test_libraries_and_arrays_share_the_budget(card: Card, budget: Budget) -> None:
     with pytest.raises(DeviceError, match="0 MB are taken, another 11 MB do not fit"):
         budget.reserved(11 * MB).__enter__()
