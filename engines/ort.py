@@ -42,7 +42,13 @@ WITHIN_ROOM = {
     "cudnn_conv_use_max_workspace": "0",
 }
 _PRELOADING = threading.Lock()
-INSTALL = "pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'"
+# The two distributions have the same folder, and the one that came last is the one that is there.
+# Both stay installed: else the next "pip install -e ." brings the first one back.
+INSTALL = (
+    "pip install 'onnxruntime-gpu[cuda,cudnn]', then "
+    "pip install --force-reinstall --no-deps onnxruntime-gpu"
+)
+REPAIR = "pip install --force-reinstall --no-deps onnxruntime, or onnxruntime-gpu for --device cuda"
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -53,11 +59,21 @@ DTYPES = {
 }
 
 
-def available_providers() -> list[str]:
-    """The execution providers that this installation of ONNX Runtime has."""
-    import onnxruntime as ort
+def library() -> Any:
+    """The module; DeviceError with the line to type where it is not there or not whole."""
+    try:
+        import onnxruntime as ort
+    except (ImportError, OSError) as error:
+        raise DeviceError(f"ONNX Runtime cannot be loaded ({error})", REPAIR) from error
+    if not hasattr(ort, "InferenceSession"):  # uninstalling one distribution robs the other
+        raise DeviceError("ONNX Runtime's files are not all there", REPAIR)
+    return ort
 
-    return list(ort.get_available_providers())
+
+def available_providers() -> list[str]:
+    """The execution providers that this installation of ONNX Runtime has; DeviceError as
+    ``library``."""
+    return list(library().get_available_providers())
 
 
 class OrtEngine:
@@ -79,8 +95,7 @@ class OrtEngine:
         settings: Mapping[str, str] = MappingProxyType({}),
         batch: int | None = 1,
     ) -> None:
-        import onnxruntime as ort
-
+        ort = library()
         if device not in PROVIDERS:
             raise DeviceError(f"device {device!r}: wanted one of {sorted(PROVIDERS)}")
         if not path.is_file():
@@ -158,7 +173,7 @@ class OrtOnCard(OrtEngine):
     recordable = False  # ONNX Runtime allocates while it runs
 
     def __init__(self, path: Path, card: Device, device: str = "cuda", batch: int = 1) -> None:
-        import onnxruntime as ort
+        ort = library()
 
         streams: list[int] = []
         card.call(streams.append)
@@ -220,8 +235,7 @@ def _of(spec: TensorSpec, batch: int) -> TensorSpec:
 
 @apart.library()
 def _session(path: Path, options: Any, device: str, settings: Mapping[str, str]) -> Any:
-    import onnxruntime as ort
-
+    ort = library()
     provider = PROVIDERS[device]
     try:
         # Else it says on stdout that the card failed, and goes on with the CPU as if it had not.

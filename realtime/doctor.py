@@ -23,6 +23,17 @@ from realtime import priority
 from realtime.chromium import find_chromium
 
 LIBRARIES = ("numpy", "numba", "opencv-python-headless", "onnxruntime", "av", "aiortc", "aiohttp")
+FOR_CARDS = (
+    "onnxruntime-gpu",
+    "cupy-cuda13x",
+    "cupy-cuda12x",
+    "nvidia-cuda-nvrtc",
+    "nvidia-cuda-nvrtc-cu12",
+    "tensorrt-rtx-cu13",
+    "tensorrt-rtx-cu12",
+    "tensorrt-cu13",
+    "tensorrt-cu12",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +57,21 @@ def python_found() -> Iterator[Finding]:
 
 
 def libraries_found() -> Iterator[Finding]:
-    """The installed distributions."""
+    """The installed distributions; what a card needs only where it is there."""
+    found = {name: _version(name) for name in (*LIBRARIES, *FOR_CARDS)}
     for name in LIBRARIES:
-        try:
-            yield Finding(name, True, version(name))
-        except PackageNotFoundError:
-            yield Finding(name, False, "not installed", hint="pip install -e .")
+        either = found[name] or (name == "onnxruntime" and found["onnxruntime-gpu"])
+        yield Finding(name, bool(either), either or "not installed", hint="pip install -e .")
+    for name in FOR_CARDS:
+        if found[name]:
+            yield Finding(name, True, f"{found[name]}, for a card", needed=False)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def codecs_found() -> Iterator[Finding]:
@@ -84,7 +104,9 @@ def compute_found() -> Iterator[Finding]:
     from engines.ort import available_providers
 
     providers = available_providers()
-    yield Finding("compute CPU", "CPUExecutionProvider" in providers, ", ".join(providers))
+    # Azure's is in every wheel, and works for nobody who does not ask for it.
+    said = ", ".join(name for name in providers if not name.startswith("Azure"))
+    yield Finding("compute CPU", "CPUExecutionProvider" in providers, said)
     try:
         gpu = driver()
     except PuppetcamError as error:
@@ -190,9 +212,11 @@ def _findings(part: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """What a part of the report finds; a library that is not there is a finding too."""
     try:
         return list(part())
-    except ImportError as error:
+    except (ImportError, PuppetcamError) as error:
+        hint = getattr(error, "hint", "") or "pip install -e ."
+        said = getattr(error, "message", error)
         what = part.__name__.removesuffix("_found")
-        return [Finding(what, False, f"cannot be looked at ({error})", hint="pip install -e .")]
+        return [Finding(what, False, f"cannot be looked at ({said})", hint=hint)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

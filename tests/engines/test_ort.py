@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from engines.errors import DeviceError, ModelError
 from engines.kernels.budget import Budget
 from engines.kernels.cuda import CudaDevice
 from engines.keypoints.carried import find_graph, manifest
-from engines.ort import INSTALL, PROVIDERS, ROOM, OrtEngine, OrtOnCard
+from engines.ort import INSTALL, PROVIDERS, ROOM, OrtEngine, OrtOnCard, available_providers
 
 
 @pytest.fixture
@@ -127,6 +127,17 @@ def test_provider_that_is_not_installed(plus_one: Path, monkeypatch: pytest.Monk
     with pytest.raises(DeviceError, match="wanted CUDAExecutionProvider") as caught:
         OrtEngine(plus_one, device="cuda")
     assert "onnxruntime-gpu" in caught.value.hint
+
+
+def test_a_library_that_is_not_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uninstalling onnxruntime takes files of onnxruntime-gpu along: a folder is left."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", ModuleType("onnxruntime"))
+    with pytest.raises(DeviceError, match="not all there") as caught:
+        available_providers()
+    assert "pip install --force-reinstall" in caught.value.hint
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(DeviceError, match="cannot be loaded"):
+        OrtEngine(find_graph("pose_detection").path)
 
 
 def test_provider_that_silently_falls_back(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -61,6 +62,30 @@ def test_a_missing_library_is_named_with_what_to_type(monkeypatch: pytest.Monkey
     assert [finding.what for finding in missing] == ["aiortc"]
     assert missing[0].needed
     assert "pip install" in missing[0].hint
+
+
+def test_either_distribution_of_onnx_runtime_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "onnxruntime" or name in doctor.FOR_CARDS[2:]:
+            raise PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(doctor, "version", version)
+    found = {finding.what: finding for finding in doctor.libraries_found()}
+    assert found["onnxruntime"].ok
+    assert found["cupy-cuda13x"].found == "1.0, for a card"
+    assert "tensorrt-rtx-cu13" not in found
+
+
+def test_a_damaged_onnx_runtime_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", ModuleType("onnxruntime"))
+    monkeypatch.setattr(doctor, "PARTS", (doctor.compute_found, doctor.assets_found))
+    assert main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert "not all there" in printed
+    assert "pip install --force-reinstall" in printed
 
 
 def test_a_part_that_cannot_be_imported_is_a_finding(
