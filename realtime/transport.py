@@ -41,8 +41,8 @@ from av.frame import Frame
 from av.video.codeccontext import VideoCodecContext
 
 from engines.errors import DeviceError
-from realtime.codec import FAILURES, Codecs, OpenDecoder, at_once, software
 from realtime.codec import VIDEO_CLOCK_HZ as VIDEO_CLOCK_HZ
+from realtime.codec import Codecs, OpenDecoder, at_once, software
 from realtime.encoder import FastH264Encoder, FastVp8Encoder, Fell
 
 T = TypeVar("T")
@@ -183,16 +183,19 @@ class FastH264Decoder(H264Decoder):
         self._on_card, self._fell = card is not None, fell
         try:
             self.codec = (card or software)()
-        except FAILURES as error:
+        except Exception as error:  # whatever it was: the camera would freeze for good
             self._leave_card(error)
 
     def decode(self, encoded_frame: JitterFrame) -> list[Frame]:
         try:
             return super().decode(encoded_frame)
-        except FFmpegError as error:
-            if self._on_card:
-                self._leave_card(error)
-            raise  # the library asks the sender for a key frame
+        except Exception as error:
+            if not self._on_card:
+                raise  # the library asks the sender for a key frame
+            self._leave_card(error)
+            if isinstance(error, FFmpegError):
+                raise
+            return super().decode(encoded_frame)  # no picture unless it is a key frame: as above
 
     def _leave_card(self, error: Exception) -> None:
         self._on_card = False
