@@ -86,7 +86,7 @@ class CudaEye:
     The input is f32 (1, S, S, 3), gain * RGB + bias. replicate: the picture's edge goes on beyond
     it, else black. Where the network has a heatmap f32 (1, K, H, W) and landmarks (K, 5), the
     heatmap stays on the device and moves the landmarks there (kernel ``refine``). The CPU's twins
-    are ``Region.crop``, ``Engine.run`` and ``refine``.
+    are ``Region.crop``, ``Engine.run`` and ``refine``. results: what it said last.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class CudaEye:
         bias: float,
         replicate: bool,
     ) -> None:
-        self._device, self._camera, self._engine = device, camera, engine
+        self.device, self._camera, self._engine = device, camera, engine
         self._gain, self._bias, self._replicate = gain, bias, replicate
         (spec,) = engine.inputs
         self._name, self._side = spec.name, spec.shape[1]
@@ -106,14 +106,14 @@ class CudaEye:
         self._matrix_there = device.array(self._matrix)
         outputs = {spec.name: spec for spec in engine.outputs}
         heat = outputs.pop("heatmap", None)
-        self._results = {
+        self.results = {
             name: device.staging(spec.shape, np.dtype(spec.dtype).type)
             for name, spec in outputs.items()
         }
         self._heat = None if heat is None else heat.shape
         if self._heat is not None:
-            self._results["refined"] = device.staging((self._heat[1], 3), np.float32)
-            self._refined = device.array(self._results["refined"])
+            self.results["refined"] = device.staging((self._heat[1], 3), np.float32)
+            self._refined = device.array(self.results["refined"])
         self._replay: Callable[[], None] | None = None
         self._version = -1  # of the camera's planes that were looked at last
 
@@ -130,32 +130,41 @@ class CudaEye:
         self.place(region)
         if self._version == self._camera.version:
             (self._replay or self.frame)()
-            self._device.wait()
-            return self._results
+            self.device.wait()
+            return self.results
         self.frame()  # loads what the libraries load late, which a recording must not
-        self._device.wait()
+        self.device.wait()
         if self._engine.recordable:
-            self._replay = self._device.record(self.frame)
+            self._replay = self.device.record(self.frame)
         self._version = self._camera.version
-        return self._results
+        return self.results
 
     def frame(self) -> None:
         """All of it, to be recorded: one upload of 48 bytes, a kernel, the network, a kernel where
         it has a heatmap, downloads."""
-        device, engine, (width, height) = self._device, self._engine, self._camera.size
+        self.see(self._engine.array(self._name))
+        self._engine.enqueue(self.device)
+        self.take(self._engine.array)
+
+    def see(self, target: Any) -> None:
+        """The square of the picture into ``target``: the network's input or a row of it."""
+        device, (width, height) = self.device, self._camera.size
         luma, blue, red = self._camera.planes
         device.upload(self._matrix, self._matrix_there)
         device.launch(
             "look", (self._side, self._side), self._side, luma, width, blue, red, width // 2, 1,
             width, height, self._matrix_there, int(self._replicate), float(self._gain),
-            float(self._bias), engine.array(self._name),
+            float(self._bias), target,
         )  # fmt: skip
-        engine.enqueue(device)
+
+    def take(self, outputs: Callable[[str], Any]) -> None:
+        """The network's outputs, or a row of each, given by name, into ``results``."""
+        device = self.device
         if self._heat is not None:
             _, count, rows, columns = self._heat
             device.launch(
-                "refine", (count,), count, engine.array("landmarks"), float(self._side),
-                engine.array("heatmap"), columns, rows, MIN_PEAK, self._refined,
+                "refine", (count,), count, outputs("landmarks"), float(self._side),
+                outputs("heatmap"), columns, rows, MIN_PEAK, self._refined,
             )  # fmt: skip
-        for name, staged in self._results.items():
-            device.download(self._refined if name == "refined" else engine.array(name), staged)
+        for name, staged in self.results.items():
+            device.download(self._refined if name == "refined" else outputs(name), staged)

@@ -30,7 +30,8 @@ class EngineKey:
     """What an engine depends on.
 
     model: its name; digest: sha256 of its graph and weights; card: the GPU's name, "any" where an
-    engine serves all of its target; target: "sm_86"; library: name and version; precision: "fp16".
+    engine serves all of its target; target: "sm_86"; library: name and version; precision: "fp16";
+    batch: the most rows of a run.
     """
 
     model: str
@@ -39,6 +40,7 @@ class EngineKey:
     target: str
     library: str
     precision: str
+    batch: int = 1
 
     def replaces(self, older: EngineKey) -> bool:
         """Whether it is the same engine made of another model or by another version."""

@@ -8,6 +8,8 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from engines.base import Arrays, TensorSpec, check_feeds
 from engines.driver import ON_CPU
 from engines.errors import DeviceError, ModelError
+from engines.kernels.apart import apart
 from engines.kernels.budget import MB, budget
 from engines.kernels.cuda import Device
 
@@ -62,6 +65,7 @@ class OrtEngine:
 
     device: "cpu" or "cuda". threads: compute threads of this session; one is best when several
     sessions or a browser share the machine. settings: more of the execution provider's own.
+    batch: what the dimension of that name is fixed at, None: any.
     Raises ModelError for a file that is missing or no valid network, DeviceError for a device
     that this installation or machine does not have (never another device instead) or for a network
     for which ``budget`` has no room.
@@ -73,6 +77,7 @@ class OrtEngine:
         device: str = "cpu",
         threads: int = 1,
         settings: Mapping[str, str] = MappingProxyType({}),
+        batch: int | None = 1,
     ) -> None:
         import onnxruntime as ort
 
@@ -100,6 +105,8 @@ class OrtEngine:
         options.log_severity_level = 3  # errors
         # Spinning threads made 92 ms spikes when cores were shared.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if batch is not None:  # known before it optimises: an open one costs nodes and time
+            options.add_free_dimension_override_by_name("batch", batch)
         limited = device == "cuda" and budget.allowed is not None
         given = {**SETTINGS[device], **(WITHIN_ROOM if limited else {}), **settings}
         with ExitStack() as held:  # gives back what was taken before it failed
@@ -145,62 +152,82 @@ class OrtOnCard(OrtEngine):
 
     As with ``TrtEngine`` others write to the ``array`` of an input, ``enqueue``, and read the
     ``array`` of an output. device: "cpu" where the card's memory is the machine's own.
+    batch: the most rows of a run, those of inputs, outputs, arrays and of ``run``.
     """
 
     recordable = False  # ONNX Runtime allocates while it runs
 
-    def __init__(self, path: Path, card: Device, device: str = "cuda") -> None:
+    def __init__(self, path: Path, card: Device, device: str = "cuda", batch: int = 1) -> None:
         import onnxruntime as ort
 
         streams: list[int] = []
         card.call(streams.append)
         self._stream = streams[0]
         on_stream = {"user_compute_stream": str(self._stream)} if device == "cuda" else {}
-        super().__init__(path, device, settings=on_stream)
-        self._binding = self._session.io_binding()
-        self._arrays = {}
-        for specs, bind in (
-            (self.inputs, self._binding.bind_input),
-            (self.outputs, self._binding.bind_output),
-        ):
-            for spec in specs:
-                array = card.array(np.zeros(spec.shape, spec.dtype))
-                place = (np.dtype(spec.dtype).type, spec.shape, card.address(array))
-                bind(spec.name, device, 0, *place)
-                self._arrays[spec.name] = array
+        super().__init__(path, device, settings=on_stream, batch=1 if batch == 1 else None)
+        self._card, self._place, self._batch = card, device, batch
+        self.inputs = tuple(_of(spec, batch) for spec in self.inputs)
+        self.outputs = tuple(_of(spec, batch) for spec in self.outputs)
+        self._arrays = {
+            spec.name: card.array(np.zeros(spec.shape, spec.dtype))
+            for spec in (*self.inputs, *self.outputs)
+        }
+        self._bindings: dict[int, Any] = {}
         self._unwaited = ort.RunOptions()
         self._unwaited.add_run_config_entry("disable_synchronize_execution_providers", "1")
 
     def array(self, name: str) -> Any:
-        """An input or output where the network reads or writes it: of its shape, on the card."""
+        """An input or output where the network reads or writes it, on the card: all rows."""
         return self._arrays[name]
 
-    def enqueue(self, card: Device) -> None:
-        """Start on ``card``'s stream, the one it was made with. Raises DeviceError."""
-        card.call(self._start, self.recordable)
+    def enqueue(self, card: Device, rows: int | None = None) -> None:
+        """Start on ``card``'s stream, the one it was made with. rows: how many of the batch, None:
+        all. Raises DeviceError."""
+        binding = self._binding(rows or self._batch)
+        card.call(partial(self._start, binding), self.recordable)
 
-    def _start(self, stream: int) -> None:
+    def _binding(self, rows: int) -> Any:
+        if rows not in self._bindings:
+            binding = self._session.io_binding()
+            for spec in (*self.inputs, *self.outputs):
+                bind = binding.bind_input if spec in self.inputs else binding.bind_output
+                dtype, at = np.dtype(spec.dtype).type, self._card.address(self._arrays[spec.name])
+                shape = spec.shape if self._batch == 1 else (rows, *spec.shape[1:])
+                bind(spec.name, self._place, 0, dtype, shape, at)
+            self._bindings[rows] = binding
+        return self._bindings[rows]
+
+    def _start(self, binding: Any, stream: int) -> None:
         if stream != self._stream:
             raise ValueError(
                 "engine: got another stream, wanted that of the device it was made for"
             )
         try:
-            self._session.run_with_iobinding(self._binding, self._unwaited)
+            self._session.run_with_iobinding(binding, self._unwaited)
         except Exception as error:  # ONNX Runtime's own types have no common base
             raise self._failed(error) from error
 
     def close(self) -> None:
         """See ``OrtEngine``."""
         super().close()
-        self._binding, self._arrays = None, {}
+        self._bindings, self._arrays = {}, {}
 
 
+def _of(spec: TensorSpec, batch: int) -> TensorSpec:
+    """With so many rows where they were open."""
+    return replace(spec, shape=(batch, *spec.shape[1:])) if spec.shape[:1] == (-1,) else spec
+
+
+@apart.library()
 def _session(path: Path, options: Any, device: str, settings: Mapping[str, str]) -> Any:
     import onnxruntime as ort
 
     provider = PROVIDERS[device]
     try:
-        session = ort.InferenceSession(str(path), options, providers=[(provider, settings)])
+        # Else it says on stdout that the card failed, and goes on with the CPU as if it had not.
+        session = ort.InferenceSession(
+            str(path), options, providers=[(provider, settings)], enable_fallback=0
+        )
     except Exception as error:  # ONNX Runtime's own types have no common base
         if device == "cuda":  # full, most likely: the CPU opens this file
             raise DeviceError(f"cuda: {path.name} cannot be opened ({error})", ON_CPU) from error

@@ -19,7 +19,7 @@ from engines.video_cuda import CudaPicture, CudaVideo
 RGBA = frozenset({"rgba"})
 
 _WARP = 32  # threads that draw one triangle
-_EMPTY = np.uint64(2**64 - 1)  # a raster's pixel without a triangle
+_EMPTY = 255  # each byte of a raster's pixel without a triangle
 
 
 class CudaRenderer:
@@ -45,13 +45,13 @@ class CudaRenderer:
             )
         }  # fmt: skip
         skinned = len(scene.faces) - scene.textured
-        self._placed = device.array(np.zeros_like(scene.points))
+        self._placed = device.filled(scene.points.shape, np.float32)
         self._colours = device.array(scene.colours)
-        self._flow = device.array(np.zeros((scene.textured, 8), np.float32))
-        self._shade = device.array(np.zeros((skinned, 16), np.float32))
-        self._nearest = device.array(np.full(scene.keys, _EMPTY))
-        self._person = device.array(np.zeros((height, width, 4), np.uint8))
-        self.rgba = device.array(np.zeros((height, width, 4), np.uint8))
+        self._flow = device.filled((scene.textured, 8), np.float32)
+        self._shade = device.filled((skinned, 16), np.float32)
+        self._nearest = device.filled((scene.keys,), np.uint64, _EMPTY)
+        self._person = device.filled((height, width, 4), np.uint8)
+        self.rgba = device.filled((height, width, 4), np.uint8)
         self._outlets: dict[str, CudaPicture | CudaVideo] = {}
         self._recorded: dict[frozenset[str], Callable[[], None]] = {}
         self._picture: Any = None

@@ -69,9 +69,10 @@ class StandbyEye:
         with self._lock:
             self._closed = True
             made, self._made = self._made, None
-        for eye in (made, self._eye, self._fallback):
-            if eye is not None:
+        for eye in (made, self._eye):
+            if eye is not None and eye is not self._fallback:
                 _close(eye, self._wanted)
+        self._fallback.close()
 
     def _make(self, make: Make) -> None:
         try:
@@ -105,8 +106,8 @@ class StandbyEye:
 def _close(eye: Eye, wanted: str) -> None:
     try:
         eye.close()
-    except PuppetcamError as error:  # a lost card cannot take its memory back
-        log.debug("%s: %s", wanted, error)
+    except Exception:  # a lost card cannot take its memory back, in whosever words it says so
+        log.debug("%s could not be closed", wanted, exc_info=True)
 
 
 def goes_on(wanted: str, error: PuppetcamError) -> DeviceError:

@@ -51,8 +51,8 @@ class CudaVideo:
             self._columns = max(1, self._width // CELL)
             self._rows = max(1, self._height // CELL)
             shape = (self._rows, self._columns, 4)
-            self._cells = device.array(np.zeros(shape, np.float32))
-            self._spread = device.array(np.zeros(shape, np.uint8))
+            self._cells = device.filled(shape, np.float32)
+            self._spread = device.filled(shape, np.uint8)
             weights = cv2.getGaussianKernel(2 * REACH + 1, SIGMA, cv2.CV_32F)
             self._weights = device.array(np.asarray(weights).ravel())
 

@@ -1,7 +1,8 @@
-"""``puppetcam-export bench-torch``: the frame that ``puppetcam bench`` measures, the usual way.
+"""``puppetcam-export bench-torch``: our frame on a card, and the same the usual way, in one run.
 
-torch's ``grid_sample`` draws, ONNX Runtime finds the landmarks. torch gets the easier work: each
-layer's flow is given to it, so that it neither skins nor rasterises, and inferred skin is left out.
+The usual way: torch's ``grid_sample`` draws, ONNX Runtime finds the landmarks. torch gets the
+easier work: each layer's flow is given to it, so that it neither skins nor rasterises, and inferred
+skin is left out. Both are timed as they are used, with the wait for the landmarks in the midst.
 """
 
 from __future__ import annotations
@@ -11,16 +12,31 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+import engines.avatar
+from engines.avatar.store import load_avatar
+from engines.backdrop import Backdrop
+from engines.camera_cuda import CudaCamera, CudaEye, OnCard
+from engines.device import choose
 from engines.errors import DeviceError
-from engines.keypoints.carried import open_model
+from engines.kernels.cuda import CudaDevice, Device
+from engines.keypoints.carried import open_model, open_on_card
+from engines.keypoints.landmarks import LOOK
+from engines.keypoints.region import Region
+from engines.render import Renderer
+from engines.render_cuda import CudaRenderer
+from engines.scene import Scene
+from engines.types import Avatar
 
 CAMERA, SIZE, CROP = (640, 480), (512, 512), 256
 LAYERS = 6  # of an avatar with arms and legs
+REGION = Region(320, 260, 460, 0.1)  # a performer before the camera
+AVATAR = Path(engines.avatar.__file__).parent / "bundled" / "kit"
 WARM_UP, COUNT = 30, 200
 TO_RGB = ((1.164, 0.0, 1.596), (1.164, -0.392, -0.813), (1.164, 2.017, 0.0))  # BT.601, video range
 TO_YUV = ((0.257, 0.504, 0.098), (-0.148, -0.291, 0.439), (0.439, -0.368, -0.071))
@@ -100,14 +116,48 @@ class TorchFrame:
         return took
 
 
+class OwnFrame:
+    """One performer's frame through our kernels on ``card``. network: the landmark network, None:
+    the picture alone."""
+
+    def __init__(self, card: Device, network: OnCard | None, avatar: Avatar) -> None:
+        self._card, self._avatar = card, avatar
+        wide, high = CAMERA
+        # Two pictures: the camera does not send the one again that it sent last.
+        self._pictures = [np.full((high * 3 // 2, wide), 128, np.uint8) for _ in range(2)]
+        self._camera = CudaCamera(card)
+        self._eye = None
+        if network is not None:
+            look = LOOK.gain, LOOK.bias, LOOK.replicate
+            self._eye = CudaEye(card, self._camera, network, *look)
+        renderer = Renderer(avatar, SIZE)
+        backdrop = Backdrop(avatar, SIZE, renderer.view, "photo")
+        self._drawing = CudaRenderer(card, renderer, Scene.of(renderer), backdrop)
+
+    def run(self) -> None:
+        """The whole frame: planes up, landmarks, layers, planes down."""
+        self._pictures.reverse()
+        self._camera.show(self._pictures[0])
+        if self._eye is not None:
+            self._eye.look(REGION)
+        self._drawing.place(self._avatar.reference)
+        self._drawing.take(frozenset(["plain"]))
+
+    def measure(self, count: int) -> list[float]:
+        """How long each of ``count`` frames took, ms, by events."""
+        return self._card.measure(self.run, count)
+
+
 def add_parser(commands: Any) -> None:
     """Adds ``bench-torch`` to the subcommands of puppetcam-export."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "bench-torch",
-        help="the measured frame in torch and ONNX Runtime, to compare",
+        help="our frame on a card against the same in torch and ONNX Runtime",
         description=__doc__,
     )
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument(
+        "--device", choices=("cuda", "cpu"), default="cuda", help="cpu: torch's frame alone"
+    )
     parser.add_argument("--kernels", action="store_true", help="without the landmark network")
     parser.set_defaults(run=run)
 
@@ -128,14 +178,30 @@ def run(arguments: argparse.Namespace) -> int:
             with open_model("pose_landmark", device) as engine:
                 frame = TorchFrame(device, lambda image: engine.run({"image": image}))
                 result["frame_ms"] = measured(frame)
-    for name in ("drawing_ms", "frame_ms"):
-        if name in result:
-            print(f"{name:<12}{result[name]:9.3f}")
+    if device == "cuda":
+        result |= own(arguments.kernels)
+        for name in ("drawing_ms", "frame_ms"):
+            if name in result:
+                result[f"{name[:-3]}_ratio"] = round(result[name] / result[f"own_{name}"], 2)
+    for name, value in result.items():
+        if isinstance(value, float):
+            print(f"{name:<16}{value:9.3f}")
     print(json.dumps(result))
     return 0
 
 
-def measured(frame: TorchFrame) -> float:
+def own(kernels: bool) -> dict[str, Any]:
+    """Our frame on this machine's card. kernels: without the network."""
+    card, avatar = CudaDevice(), load_avatar(AVATAR)
+    result: dict[str, Any] = {"own_drawing_ms": measured(OwnFrame(card, None, avatar))}
+    if not kernels:
+        result["own_device"] = chosen = choose("auto").device
+        with open_on_card("pose_landmark", chosen, card) as network:
+            result["own_frame_ms"] = measured(OwnFrame(card, network, avatar))
+    return result
+
+
+def measured(frame: TorchFrame | OwnFrame) -> float:
     """The median frame, ms."""
     frame.measure(WARM_UP)
     return round(median(frame.measure(COUNT)), 4)

@@ -105,8 +105,9 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _shapes(values: Any) -> dict[str, list[int]]:
+def _shapes(values: Any) -> dict[str, list[int | str]]:
+    """By name; the leading dimension is "batch"."""
     return {
-        value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]
+        value.name: [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
         for value in values
     }

@@ -53,7 +53,7 @@ class Listed:
     def __init__(self, device: Device) -> None:
         self._device = device
         self.steps: list[Step] = []
-        self.array, self.staging = device.array, device.staging
+        self.array, self.filled, self.staging = device.array, device.filled, device.staging
         self.address, self.at_work = device.address, device.at_work
 
     def upload(self, host: NDArray[Any], array: Any) -> None:
@@ -84,6 +84,9 @@ class Listed:
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """See ``Device``: lists it."""
         return work
+
+    def after(self, other: Device) -> None:
+        """Nothing to wait for."""
 
     def wait(self) -> None:
         """Nothing to wait for."""

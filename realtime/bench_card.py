@@ -3,19 +3,21 @@
 The frame is the whole of it without codecs: the camera's planes go up, the landmark network looks
 at the performer's square, the avatar is drawn, the encoder's planes come down. Times are by events
 on the stream. Bandwidth is over the bytes that a kernel has to move at least, beside what the card
-reaches when it copies.
+reaches when it copies. Sessions side by side draw as fast as they can; in turn they are served as
+live: landmarks are waited for, then the picture is drawn, with a network each or one run for all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from engines.backdrop import Backdrop
+from engines.batch import Batch, OfRows
 from engines.camera_cuda import CudaCamera, CudaEye, OnCard
 from engines.kernels.cuda import Device
 from engines.keypoints.region import Region
@@ -44,6 +46,7 @@ COPY = 1 << 30  # bytes: many times a card's cache
 LARGE, CHANNELS = 2048, 32
 SESSIONS = (1, 8, 32, 64)
 ROUNDS = 100
+TURNS = 4  # of each way, one after the other; the best counts
 
 
 class Session:
@@ -56,10 +59,12 @@ class Session:
         self.scene = Scene.of(renderer)
         backdrop = Backdrop(avatar, SIZE, renderer.view, "photo")
         self._camera = CudaCamera(listed)
-        self._eye = None
+        self._eye: CudaEye | None = None
+        self.eye: CudaEye | None = None
         if engine is not None:
             self._eye = CudaEye(listed, self._camera, engine, 1 / 255, 0.0, True)
             self._eye.place(REGION)
+            self.eye = CudaEye(device, self._camera, engine, 1 / 255, 0.0, True)
         self._drawing = CudaRenderer(listed, renderer, self.scene, backdrop)
         self._drawing.place(avatar.reference)
         self._video = CudaVideo(listed, self._drawing.rgba)
@@ -68,12 +73,15 @@ class Session:
             step.run()  # loads what the device loads late
         device.wait()
         self.replay = recorded(device, self.steps)
+        self.show = self.steps[0].run
+        self.draw = recorded(device, self.steps[self._seen :])
 
     def _steps(self) -> list[Step]:
         self.listed.steps.clear()
         self._camera.show(np.zeros((CAMERA[1] * 3 // 2, CAMERA[0]), np.uint8))
         if self._eye is not None:
             self._eye.frame()
+        self._seen = len(self.listed.steps)
         self._drawing.draw()
         self._video.frame()
         return list(self.listed.steps)
@@ -83,7 +91,8 @@ class Session:
 class CardFigures:
     """What was measured. copy: the card's copy, bytes read and written, GB/s; frame_ms: device time
     of the whole frame, p50, p95, p99; steps: its parts; large: kernels alone on large arrays;
-    fps: frames per second of each of so many sessions; session_mb: what one takes of the card."""
+    fps: frames per second of each of so many sessions side by side; session_mb: what one takes of
+    the card; turns: frames per second of each in turn, with a network each and with one run."""
 
     copy: float
     frame_ms: tuple[float, float, float]
@@ -91,6 +100,7 @@ class CardFigures:
     large: list[Timed]
     fps: dict[int, float]
     session_mb: float
+    turns: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def kernels_ms(self) -> float:
@@ -118,6 +128,13 @@ class CardFigures:
         lines += [
             f"{count:<26}{each:15.1f}{count * each:12.1f}" for count, each in self.fps.items()
         ]
+        if self.turns:
+            title = "in turn, frames/s each"
+            lines.append(f"\n{title:<26}{'own runs':>15}{'one run':>12}{'ratio':>9}")
+        lines += [
+            f"{count:<26}{own:15.1f}{one:12.1f}{one / own:9.2f}"
+            for count, (own, one) in self.turns.items()
+        ]
         return "\n".join(lines)
 
     def plain(self) -> dict[str, Any]:
@@ -135,6 +152,10 @@ class CardFigures:
             "kernels_ms": round(self.kernels_ms, 4),
             "fps_each": {str(count): round(each, 1) for count, each in self.fps.items()},
             "session_mb": self.session_mb,
+            "fps_in_turn": {
+                str(count): {"own_runs": round(own, 1), "one_run": round(one, 1)}
+                for count, (own, one) in self.turns.items()
+            },
             **rows,
         }
 
@@ -146,9 +167,10 @@ def measure_card(
     sessions: Sequence[int] = SESSIONS,
     large: int = LARGE,
     copy: int = COPY,
+    open_batch: Callable[[Device], OfRows] | None = None,
 ) -> CardFigures:
     """Measure everything. open_device, open_engine: one for each session; large: side of the large
-    arrays, px; copy: bytes. Raises DeviceError."""
+    arrays, px; copy: bytes; open_batch: the network that sessions share. Raises DeviceError."""
     device = open_device()
     before = device.free()
 
@@ -165,13 +187,16 @@ def measure_card(
     ]
     ceiling = copied(device, copy)
     alone = large_kernels(device, large)
-    together = [one]
-    fps = {}
+    together, fps, turns = [one], {}, {}
+    shared = open_device()
+    batch = Batch(shared, open_batch(shared)) if open_batch else None
     for count in sessions:
         together += [session(open_device()) for _ in range(count - len(together))]
         fps[count] = side_by_side(together[:count])
+        if batch is not None:
+            turns[count] = both_ways(together[:count], batch)
     p50, p95, p99 = (percentile(whole, share) for share in (0.5, 0.95, 0.99))
-    return CardFigures(ceiling.gb_s, (p50, p95, p99), steps, alone, fps, taken)
+    return CardFigures(ceiling.gb_s, (p50, p95, p99), steps, alone, fps, taken, turns)
 
 
 def drawn_by(session: Session) -> Drawn:
@@ -194,7 +219,7 @@ def drawn_by(session: Session) -> Drawn:
 
 def copied(device: Device, size: int) -> Timed:
     """The card's copy of ``size`` bytes, read and written."""
-    source, target = (device.array(np.zeros(size, np.uint8)) for _ in range(2))
+    source, target = (device.filled((size,), np.uint8) for _ in range(2))
     listed = Listed(device)
     listed.copy(source, target)
     return Timed("copy", time_us(device, listed.steps, REPEATS, COUNT), 2 * size)
@@ -212,15 +237,11 @@ def large_kernels(device: Device, side: int) -> list[Timed]:
         words = CHANNELS * np.dtype(dtype).itemsize // 16
         listed.launch(
             name, (side * side * words,), 1, side * side, words, side, side,
-            listed.array(np.zeros((1, *shape), dtype)), *there,
-            listed.array(np.zeros(shape, dtype)),
+            listed.filled((1, *shape), dtype), *there, listed.filled(shape, dtype),
         )  # fmt: skip
     count = side * side * CHANNELS // 4  # as many pixels of four bytes
-    person, under = np.full((count, 4), 100, np.uint8), np.zeros((count, 4), np.uint8)
-    listed.launch(
-        "composite", (-(-count // 4),), count, listed.array(person), listed.array(under),
-        listed.array(under),
-    )  # fmt: skip
+    person, under, out = (listed.filled((count, 4), np.uint8, byte) for byte in (100, 0, 0))
+    listed.launch("composite", (-(-count // 4),), count, person, under, out)
     return [
         Timed(f"{s.name} {side}x{side}", time_us(device, [s], REPEATS, COUNT), s.moved)
         for s in listed.steps
@@ -239,4 +260,37 @@ def side_by_side(sessions: Sequence[Session], rounds: int = ROUNDS) -> float:
             session.replay()
         for session in sessions:
             session.device.wait()
+    return rounds / (perf_counter() - begin)
+
+
+def both_ways(sessions: Sequence[Session], batch: Batch) -> tuple[float, float]:
+    """Frames per second of each in turn: with a network each, and with ``batch`` for all."""
+    served = [(session, session.eye) for session in sessions if session.eye is not None]
+    found = [(in_turn(served, None), in_turn(served, batch)) for _ in range(TURNS)]
+    return max(own for own, _ in found), max(one for _, one in found)
+
+
+def in_turn(served: Sequence[tuple[Session, CudaEye]], batch: Batch | None) -> float:
+    """Frames per second of each, by the clock, served one after the other as live sessions are."""
+    size = 1 if batch is None else batch.rows
+    parts = [served[first : first + size] for first in range(0, len(served), size)]
+
+    def frames() -> None:
+        for part in parts:
+            for session, eye in part:
+                session.show()
+                if batch is not None:
+                    batch.begin(eye, REGION)
+            for session, eye in part:
+                if batch is None:
+                    eye.look(REGION)
+                else:
+                    batch.finish(eye)
+                session.draw()
+                session.device.wait()
+
+    frames()  # records
+    begin, rounds = perf_counter(), max(1, ROUNDS // TURNS)
+    for _ in range(rounds):
+        frames()
     return rounds / (perf_counter() - begin)

@@ -35,6 +35,9 @@ OpenEncoder = Callable[[int, int, int], VideoCodecContext]
 OpenDecoder = Callable[[], VideoCodecContext]
 """Makes an H264 decoder."""
 
+Fell = Callable[[str, Exception], None]
+"""Hears that the card no longer "encodes" or "decodes" a video, and why. Any thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Codecs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import av
 from aiortc.codecs.h264 import H264Encoder
@@ -11,7 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from engines.errors import DeviceError
-from realtime.codec import OpenEncoder, new_encoder, x264
+from realtime.codec import Fell, OpenEncoder, new_encoder, x264
 
 START_BITRATE = 1_500_000  # bits per second, until the receiver reports what it can take
 MIN_BITRATE = 600_000
@@ -19,9 +19,6 @@ MAX_BITRATE = 6_000_000
 # A reported bitrate is followed when it leaves this band around the present one: each change
 # reopens the encoder, which costs a key frame.
 STEADY_BAND = (0.75, 1.5)
-
-Fell = Callable[[str, Exception], None]
-"""Hears that the card no longer "encodes" or "decodes" a video, and why. Any thread."""
 
 
 def steady(current: int, wanted: int) -> bool:

@@ -43,7 +43,7 @@ class Backstage:
     enroll: Enroller
     backend: str
     planes: bool = False
-    codecs: Codecs = field(default=Codecs())
+    codecs: Codecs = field(default_factory=Codecs)
 
 
 class Hub:
@@ -60,6 +60,7 @@ class Hub:
         version: str = "",
     ) -> None:
         self._fallen = 0
+        self._loop = asyncio.get_running_loop()
         transport.apply(backstage.planes, backstage.codecs, self._codec_fell)
         self.backstage, self.version = backstage, version
         self.sessions: dict[str, Session] = {}  # oldest first
@@ -162,9 +163,13 @@ class Hub:
             asyncio.get_running_loop().call_later(TIDY_S, self._tidy)
 
     def _codec_fell(self, text: str) -> None:
-        """A codec's thread: the performers share the card, so each is told."""
+        """Called on a codec's thread."""
+        self._loop.call_soon_threadsafe(self._tell_all, text)
+
+    def _tell_all(self, text: str) -> None:
+        """The performers share the card, so each is told."""
         self._fallen += 1
-        for session in list(self.sessions.values()):
+        for session in self.sessions.values():
             session.tell("warning", text, "The CPU does that now.")
 
     def _tidy(self) -> None:

@@ -68,6 +68,7 @@ def mark_planes(planes: U8, number: int) -> None:
     width, height = size_of(planes)
     luma, chroma = planes[:height, :, None], planes[height:].reshape(2, height // 2, width // 2)
     write_mark(luma, number)
-    top, cells = round(height / ROWS), slice(2 * width // COLUMNS, (CELLS + 2) * width // COLUMNS)
-    luma[:top, cells].clip(16, 235, out=luma[:top, cells])
-    chroma[:, : -(-top // 2), cells.start // 2 : -(-cells.stop // 2)] = 128
+    top = round(height / ROWS)
+    left, right = round(2 * width / COLUMNS), round((CELLS + 2) * width / COLUMNS)
+    luma[:top, left:right].clip(16, 235, out=luma[:top, left:right])
+    chroma[:, : -(-top // 2), left // 2 : -(-right // 2)] = 128

@@ -61,10 +61,9 @@ class Painter:
 
     def leave(self) -> None:
         """Give the card's memory back; the CPU draws from now on."""
-        if self._card is not None and self._cuda is not None:
+        if self._cuda is not None:
             self._cuda = None
-            with contextlib.suppress(DeviceError):  # a lost card cannot take its memory back
-                self._card.tidy()
+            self._tidy()
 
     def paint(self, pose: Pose, times: StageTimes, forms: Forms = frozenset()) -> Drawn:
         """The finished frame in buffers that the next call reuses: RGBA, or where the card draws
@@ -105,10 +104,13 @@ class Painter:
         if self._tell is None:
             raise error
         traceback.clear_frames(error.__traceback__)  # they hold what was taken until it failed
-        if self._card is not None:
-            with contextlib.suppress(DeviceError):  # a lost card cannot take its memory back
-                self._card.tidy()
+        self._tidy()
         if not isinstance(error, DeviceError):
             log.error("drawing on the card failed", exc_info=error)
             error = DeviceError("an error of ours", "the server's log says more")
         self._tell(goes_on("drawing on the card", error))
+
+    def _tidy(self) -> None:
+        if self._card is not None:
+            with contextlib.suppress(DeviceError):  # a lost card cannot take its memory back
+                self._card.tidy()

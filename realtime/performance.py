@@ -54,13 +54,15 @@ class Performance:
         self._changes = Changes(self._make)
         self._told_s = -QUIET_S
         self._last = self._still = Picture({"rgba": still.copy()}, time.monotonic())
+        self._changed = False  # since the still was drawn
         worker.add(self)
 
     # --- event loop ---------------------------------------------------------------------------
 
     def last(self, form: Form) -> Picture:
         """The newest good picture in this form: at first the avatar's still."""
-        return self._last if self._last.serves(form) else self._still
+        last = self._last  # read once: the compute thread replaces it
+        return last if last.serves(form) else self._still
 
     def watch(self, form: Form, outbox: Mailbox[Picture]) -> None:
         """Send every picture to this mailbox too, in this form."""
@@ -156,7 +158,10 @@ class Performance:
         if any(np.may_share_memory(array, frame.image) for array in drawn.values()):
             raise ValueError("the puppet gave the camera's picture back")
         mark = read_mark(frame.image) if self.marking else None
-        self._show(Picture(kept(drawn), arrival.captured_s, mark))
+        picture = Picture(kept(drawn), arrival.captured_s, mark)
+        if self._changed and "rgba" not in drawn:
+            self._draw_still()  # with which begins who wants a form that is not drawn yet
+        self._show(picture)
 
     def _show(self, picture: Picture) -> None:
         self._last = picture
@@ -170,10 +175,15 @@ class Performance:
         if self.inbox.closed:
             return
         swap()
-        self._still = Picture(kept({"rgba": self._puppet.still()}), time.monotonic())
-        self._tell_troubles()
+        self._changed = True
         if self._in.per_second() == 0.0:
+            self._draw_still()
             self._show(self._still)
+        self._tell_troubles()
+
+    def _draw_still(self) -> None:
+        self._changed = False
+        self._still = Picture(kept({"rgba": self._puppet.still()}), time.monotonic())
 
     def _between_frames(self, call: Callable[[], None]) -> Future[bool]:
         def guarded() -> bool:

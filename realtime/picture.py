@@ -36,7 +36,8 @@ class Picture:
         if not self.drawn:
             raise ValueError("Picture.drawn: got nothing")
         for name, array in self.drawn.items():
-            check(f"Picture {name}", array, np.uint8, (None, None, 4)[: 3 if name == "rgba" else 2])
+            shape = (None, None, 4) if name == "rgba" else (None, None)
+            check(f"Picture {name}", array, np.uint8, shape)
 
     def serves(self, form: Form) -> bool:
         """Whether there are planes in this form, or what they can be made of."""

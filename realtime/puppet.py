@@ -15,10 +15,11 @@ Swap = Callable[[], None]
 
 
 class Puppet(Protocol):
-    """One performer's avatar. Every method is called on the compute thread, one at a time; only
+    """One performer's avatar.
 
-    ``prepare_...`` is called beside that, on another thread, one at a time, and the first ``still``
-    on a helper thread, while nobody else knows it.
+    Every method is called on the compute thread, one at a time; only ``prepare_...`` is called
+    beside that, on another thread, one at a time, and the first ``still`` on a helper thread, while
+    nobody else knows it.
 
     times: the stages of ``process``. backend: what computes, in words ("onnxruntime 1.24 CPU").
     tracking: whether the last frame showed a performer. takes_planes: whether camera frames are

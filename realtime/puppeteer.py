@@ -145,7 +145,7 @@ class Puppeteer:
         except DeviceError as error:
             if self._tell is None:
                 raise
-            self._tell(goes_on("drawing on the card", error))
+            self._tell(goes_on("the card", error))
             return None
 
     def _painter_of(self, avatar: Avatar, view: View | None) -> Painter:

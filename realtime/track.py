@@ -17,9 +17,11 @@ import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from engines.types import U8, Frame
+from realtime.codec import VIDEO_CLOCK_HZ
+from realtime.decoder import as_planes, as_rgb
 from realtime.mailbox import Mailbox, MailboxClosed
 from realtime.picture import Form, Picture
-from realtime.transport import VIDEO_CLOCK_HZ, as_rgb, encoder_pool
+from realtime.transport import encoder_pool
 
 REPEAT_S = 0.25  # with nothing new, the last picture is sent again: late and lossy viewers see it
 TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)
@@ -39,7 +41,7 @@ class Arrival:
         """
         video = self.video
         if planes and video.width % 2 == video.height % 2 == 0:
-            video = video.reformat(format="yuv420p")
+            video = as_planes(video)
         else:
             video = as_rgb(video)
         image: U8 = np.asarray(video.to_ndarray(), np.uint8)

@@ -36,14 +36,12 @@ from aiortc.rtp import (
     pack_header_extensions,
     unpack_header_extensions,
 )
-from av.error import FFmpegError
-from av.frame import Frame
 from av.video.codeccontext import VideoCodecContext
 
 from engines.errors import DeviceError
-from realtime.codec import VIDEO_CLOCK_HZ as VIDEO_CLOCK_HZ
-from realtime.codec import Codecs, OpenDecoder, at_once, software
-from realtime.encoder import FastH264Encoder, FastVp8Encoder, Fell
+from realtime.codec import Codecs, at_once
+from realtime.decoder import FastH264Decoder, as_rgb
+from realtime.encoder import FastH264Encoder, FastVp8Encoder
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -55,7 +53,6 @@ VERSIONS = {"aiortc": "1.16.0", "av": "18.1.0"}
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
 MIN_UPLINK = 1_000_000
-MAX_SIDE = 1280  # px: larger camera pictures are made smaller before anything looks at them
 
 CONSENT_INTERVAL_S = 1
 CONSENT_FAILURES = 3
@@ -151,8 +148,8 @@ def keep_uplink_usable() -> None:
 def replace_decoders() -> None:
     """Decode each frame when it comes: frame threads and reordering would hold frames back.
 
-    Frames leave the decoder's thread as RGB (``as_rgb``). On the compute thread the conversion of a
-    frame took 1.9 ms, 1.0 of them waiting for the interpreter lock.
+    Frames leave the decoder's thread as RGB (``as_rgb``), or for a card as they are. On the compute
+    thread the conversion of a frame took 1.9 ms, 1.0 of them waiting for the interpreter lock.
     """
     stock = aiortc.codecs.get_decoder
 
@@ -170,50 +167,6 @@ def replace_decoders() -> None:
         return decoder
 
     aiortc.rtcrtpreceiver.get_decoder = get_decoder  # type: ignore[attr-defined]
-
-
-class FastH264Decoder(H264Decoder):
-    """H264 by the card's decoder where there is one, else and after the first error by the CPU.
-
-    A lost packet looks as a failing card does, and the CPU is no bad place to be. fell: called with
-    that error.
-    """
-
-    def __init__(self, card: OpenDecoder | None, fell: Fell) -> None:
-        self._on_card, self._fell = card is not None, fell
-        try:
-            self.codec = (card or software)()
-        except Exception as error:  # whatever it was: the camera would freeze for good
-            self._leave_card(error)
-
-    def decode(self, encoded_frame: JitterFrame) -> list[Frame]:
-        try:
-            return super().decode(encoded_frame)
-        except Exception as error:
-            if not self._on_card:
-                raise  # the library asks the sender for a key frame
-            self._leave_card(error)
-            if isinstance(error, FFmpegError):
-                raise
-            return super().decode(encoded_frame)  # no picture unless it is a key frame: as above
-
-    def _leave_card(self, error: Exception) -> None:
-        self._on_card = False
-        self.codec = software()
-        self._fell("decodes", error)
-
-
-def as_rgb(video: Any) -> Any:
-    """An ``av.VideoFrame`` as packed RGB of the same instant, its longer side at most ``MAX_SIDE``.
-
-    A frame that is so already is given back as it is.
-    """
-    shrink = min(1.0, MAX_SIDE / max(video.width, video.height))
-    return video.reformat(
-        format="rgb24",
-        width=max(2, round(video.width * shrink)),
-        height=max(2, round(video.height * shrink)),
-    )
 
 
 # --- sending --------------------------------------------------------------------------------

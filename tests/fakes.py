@@ -98,7 +98,7 @@ class FakePuppet:
         self.background = "photo"
         self.mirror = False
         self.calibrations = 0
-        self.frames = 0
+        self.frames = self.stills = 0
         self.closed = False
         self.survived: list[PuppetcamError] = []  # what it tells of
         self.threads: set[str] = set()  # that drew frames
@@ -112,7 +112,7 @@ class FakePuppet:
             if self.fail is not None:
                 raise self.fail
             time.sleep(self.work_s)
-            image = self.still()
+            image = self._painted()
             size = len(image)
             column = int(frame.image.mean()) * (size - 4) // 255
             image[size // 2 :, column : column + 4, :3] = 255
@@ -122,6 +122,10 @@ class FakePuppet:
             return {"rgba": image}
 
     def still(self) -> U8:
+        self.stills += 1
+        return self._painted()
+
+    def _painted(self) -> U8:
         image = np.dstack([self._avatar.image, self._avatar.alpha])
         if self.background == "none":  # a person in the middle, nothing around
             quarter = len(image) // 4

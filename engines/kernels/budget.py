@@ -69,7 +69,10 @@ class Budget:
         )
 
     def _arrays(self) -> int:
-        return 0 if self._pool is None else int(self._pool.total_bytes())
+        try:
+            return 0 if self._pool is None else int(self._pool.total_bytes())
+        except RuntimeError:  # CuPy asks for the present card: of a lost one nothing is ours
+            return 0
 
     def _limit(self) -> None:
         if self.allowed is not None and self._pool is not None:

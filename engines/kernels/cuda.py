@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import DeviceError
+from engines.kernels.apart import apart
 from engines.kernels.budget import budget
 from engines.kernels.cubin import compiled, cubin, names
 
@@ -23,6 +25,7 @@ OLD_DRIVER = ("InsufficientDriver", "RequiresNewerDriver")  # in the names of CU
 NEWER_DRIVER = "install a newer NVIDIA driver (README.md has lines for older ones), or --device cpu"
 LOOK = "nvidia-smi shows driver and card; --device cpu needs none"
 UNIT = 512  # bytes: to what CuPy rounds an array's memory up
+SPOILT = 3  # recordings in a row that fail until it is an error
 
 
 class Device(Protocol):
@@ -35,7 +38,10 @@ class Device(Protocol):
         """Where an array begins on the device."""
 
     def array(self, host: NDArray[Any]) -> Any:
-        """A copy on the device."""
+        """A copy on the device, in C order."""
+
+    def filled(self, shape: tuple[int, ...], dtype: type, byte: int = 0) -> Any:
+        """An array on the device whose every byte is ``byte``; nothing crosses the bus."""
 
     def staging(self, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
         """Host memory, zeros, that ``upload`` and ``download`` may use while the host goes on."""
@@ -64,8 +70,11 @@ class Device(Protocol):
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """Everything ``work`` would do on the device, to be done at each call of what is returned.
 
-        The arrays must outlive it.
+        The arrays must outlive it. While it cannot be recorded, see ``Apart``, it is done anew.
         """
+
+    def after(self, other: Device) -> None:
+        """What this is asked for next waits for what ``other`` has been asked for so far."""
 
     def wait(self) -> None:
         """Until all is done."""
@@ -116,9 +125,11 @@ class CudaDevice:
             with self._card:
                 self._stream = cupy.cuda.Stream(non_blocking=True)
                 self._pool = cupy.get_default_memory_pool()
+                self._pinned = cupy.get_default_pinned_memory_pool()
                 budget.govern(self._pool)
         with self.at_work():
             self._kernels = _kernels(cupy)
+        self._spoilt = 0  # recordings in a row
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
@@ -132,16 +143,28 @@ class CudaDevice:
 
     def array(self, host: NDArray[Any]) -> Any:
         """See ``Device``."""
-        with self.at_work():
-            try:
-                array = self._cupy.asarray(host)
-            except self._cupy.cuda.memory.OutOfMemoryError:
-                self._pool.free_all_blocks()  # kept for other streams; at its limit CuPy does not
-                if budget.exceeded(host.nbytes + UNIT):
-                    raise budget.error(host.nbytes) from None
-                array = self._cupy.asarray(host)
+        with self.at_work():  # left to itself CuPy keeps the order of columns
+            array = self._made(lambda: self._cupy.asarray(host, order="C"), host.nbytes)
             self._stream.synchronize()
             return array
+
+    def filled(self, shape: tuple[int, ...], dtype: type, byte: int = 0) -> Any:
+        """See ``Device``."""
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        with self.at_work():
+            array = self._made(lambda: self._cupy.empty(shape, dtype), size)
+            array.data.memset_async(byte, size)
+            self._stream.synchronize()
+            return array
+
+    def _made(self, make: Callable[[], Any], size: int) -> Any:
+        try:
+            return make()
+        except self._cupy.cuda.memory.OutOfMemoryError:
+            self._pool.free_all_blocks()  # kept for other streams; at its limit CuPy does not
+            if budget.exceeded(size + UNIT):
+                raise budget.error(size) from None
+            return make()
 
     def staging(self, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
         """See ``Device``: pinned."""
@@ -182,18 +205,49 @@ class CudaDevice:
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         """See ``Device``: a CUDA graph."""
+        graph = self._graph(work)
+
+        def replay() -> None:
+            nonlocal graph
+            graph = graph or self._graph(work)
+            if graph is None:
+                work()
+                return
+            with self.at_work():
+                graph.launch()
+
+        return replay
+
+    def _graph(self, work: Callable[[], None]) -> Any:
+        """None where nothing may be recorded now, or something waited for the whole card."""
+        try:
+            with apart.recording() as allowed:
+                graph = self._captured(work) if allowed else None
+        except DeviceError as error:
+            self._spoilt += 1
+            if "StreamCapture" not in error.message or self._spoilt >= SPOILT:
+                raise
+            log.info("a recording was spoilt: %s", error.message)
+            return None
+        self._spoilt = 0
+        return graph
+
+    def _captured(self, work: Callable[[], None]) -> Any:
         with self.at_work():
             self._stream.begin_capture()
             try:
                 work()
             finally:
                 graph = self._stream.end_capture()
+        return graph
 
-        def replay() -> None:
-            with self.at_work():
-                graph.launch()
-
-        return replay
+    def after(self, other: Device) -> None:
+        """See ``Device``: the card waits, not the host."""
+        with other.at_work():
+            asked = self._cupy.cuda.Event(disable_timing=True)
+            asked.record()
+        with self.at_work():
+            self._stream.wait_event(asked)
 
     def wait(self) -> None:
         """See ``Device``."""
@@ -201,9 +255,11 @@ class CudaDevice:
             self._stream.synchronize()
 
     def tidy(self) -> None:
-        """See ``Device``; CuPy keeps one store of memory for the whole process."""
+        """See ``Device``; CuPy keeps one store of memory for the whole process, and another of the
+        host's, which keeps what it uploaded from for arrays of the very same size."""
         with self.at_work():
             self._pool.free_all_blocks()
+            self._pinned.free_all_blocks()
 
     def measure(self, work: Callable[[], None], count: int) -> list[float]:
         """See ``Device``."""
@@ -230,13 +286,14 @@ def _kernels(cupy: Any) -> dict[str, Any]:
     target = f"sm_{cupy.cuda.Device().compute_capability}"
     try:
         return _loaded(cupy, cubin(target))
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         log.warning("kept kernels cannot be loaded (%s): they are compiled again", error)
         return _loaded(cupy, compiled(target))
 
 
 def _loaded(cupy: Any, path: Path) -> dict[str, Any]:
-    module = cupy.RawModule(path=str(path))
+    module = cupy.cuda.Module()
+    module.load(path.read_bytes())  # CUDA itself opens no path beyond ASCII on Windows
     return {name: module.get_function(name) for name in names()}
 
 

@@ -1,5 +1,5 @@
 // The finished picture as video frames, plain or with packed alpha: engines/packed.py,
-// realtime/track.py.
+// realtime/picture.py.
 //
 // rgba: uchar4 (height, stride), straight alpha. BT.601 video range in OpenCV's fixed point.
 static __device__ __forceinline__ uchar4 premultiplied(uchar4 c) {

@@ -80,15 +80,20 @@ def open_model(name: str, device: str = "cpu", threads: int = 1, folder: Path = 
 
 
 def open_on_card(
-    name: str, device: str, card: Device, report: trt.Report | None = None, folder: Path = FOLDER
+    name: str,
+    device: str,
+    card: Device,
+    report: trt.Report | None = None,
+    folder: Path = FOLDER,
+    batch: int = 1,
 ) -> TrtEngine | OrtOnCard:
     """An engine for the network ``name`` that kernels on ``card`` can feed; else as ``open_model``.
 
-    report: told how much of an engine is compiled, 0..1.
+    report: told how much of an engine is compiled, 0..1. batch: the most rows of a run.
     """
     if device in trt.EXTRAS:
-        return _open_plan(name, device, folder, report)
-    return OrtOnCard(find_graph(name, "fp32", folder).path, card, device)
+        return _open_plan(name, device, folder, report, batch)
+    return OrtOnCard(find_graph(name, "fp32", folder).path, card, device, batch)
 
 
 def open_eye(
@@ -117,6 +122,8 @@ def open_eye(
     return StandbyEye(on_cpu, on_card, device, standby)
 
 
-def _open_plan(name: str, device: str, folder: Path, report: trt.Report | None = None) -> TrtEngine:
+def _open_plan(
+    name: str, device: str, folder: Path, report: trt.Report | None = None, batch: int = 1
+) -> TrtEngine:
     half = find_graph(name, "fp16", folder)
-    return trt.open_engine(device, half.path, half.digest, "fp16", EngineCache(), report)
+    return trt.open_engine(device, half.path, half.digest, "fp16", EngineCache(), report, batch)

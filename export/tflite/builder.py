@@ -14,6 +14,7 @@ from export.tflite.reader import Network
 OPSET = 17
 TO_NCHW = [0, 3, 1, 2]
 TO_NHWC = [0, 2, 3, 1]
+BATCH = "batch"  # the leading dimension of every input and output, 1 in TFLite
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,10 @@ class Builder:
     def float32(self, array: Any) -> str:
         """A constant that stays float32 in every flavour."""
         return self._store(np.asarray(array, np.float32))
+
+    def size(self, shape: tuple[int, ...]) -> str:
+        """What a Reshape is to give; the leading dimension, 1 in TFLite, stays as it is."""
+        return self.int64([0, *shape[1:]])
 
     def int64(self, array: Any) -> str:
         return self._store(np.asarray(array, np.int64))
@@ -138,4 +143,5 @@ class Builder:
 
 
 def _info(name: str, shape: tuple[int, ...]) -> ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+    """Of any batch."""
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *shape[1:]])

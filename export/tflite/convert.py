@@ -45,7 +45,7 @@ def convert(
 ) -> ModelProto:
     """The network as ONNX, opset 17.
 
-    Its input is "image", f32 (1, H, W, 3); rank-4 outputs are NCHW. output_names: one for each
+    Its input is "image", f32 (batch, H, W, 3); rank-4 outputs are NCHW. output_names: one for each
     TFLite output, in order; keep: those to keep (all). Raises NotImplementedError for an operator
     that none of MediaPipe's networks uses.
     """

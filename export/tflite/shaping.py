@@ -35,7 +35,7 @@ def depth_to_space(builder: Builder, operator: Operator) -> None:
 
 
 def reshape(builder: Builder, operator: Operator) -> None:
-    shape = builder.int64(builder.shape(operator.outputs[0]))
+    shape = builder.size(builder.shape(operator.outputs[0]))
     builder.put(
         operator.outputs[0], builder.node("Reshape", [builder.value(operator.inputs[0]), shape])
     )
@@ -76,7 +76,7 @@ def fully_connected(builder: Builder, operator: Operator) -> None:
     name = activate(builder, name, options.FusedActivationFunction())
     target = builder.shape(operator.outputs[0])
     if len(target) != 2:
-        name = builder.node("Reshape", [name, builder.int64(target)])
+        name = builder.node("Reshape", [name, builder.size(target)])
     builder.put(operator.outputs[0], name)
 
 
@@ -92,7 +92,7 @@ def strided_slice(builder: Builder, operator: Operator) -> None:
             begin[axis] = 0
         if options.EndMask() >> axis & 1:
             end[axis] = 2**31 - 1
-    axes = builder.int64(np.arange(len(begin)))
-    value = builder.value(operator.inputs[0])
-    inputs = [value, builder.int64(begin), builder.int64(end), axes, builder.int64(step)]
+    inputs = [builder.value(operator.inputs[0])]
+    # The leading axis is 1 in TFLite: nothing to cut.
+    inputs += [builder.int64(v[1:]) for v in (begin, end, np.arange(len(begin)), step)]
     builder.put(operator.outputs[0], builder.node("Slice", inputs))

@@ -66,11 +66,23 @@ class FakeLibrary:
 
 
 class FakeContext:
-    """Runs y = x + 1 over f32 (1, 3)."""
+    """Runs y = x + 1 over f32 (rows, 3)."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int = 1) -> None:
         self.addresses: dict[str, int] = {}
-        self.works = True
+        self.rows = rows
+        self.scratch = (0, 0)
+        self.works = self.capturable = True
+
+    def is_stream_capturable(self, stream: int) -> bool:
+        return self.capturable
+
+    def set_device_memory(self, memory: int, size: int) -> None:
+        self.scratch = memory, size
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        self.rows = shape[0]
+        return name == "x"
 
     def set_tensor_address(self, name: str, address: int) -> bool:
         self.addresses[name] = address
@@ -79,7 +91,9 @@ class FakeContext:
     def execute_async_v3(self, stream: int) -> bool:
         if self.works:
             x, y = (
-                np.ctypeslib.as_array((ctypes.c_float * 3).from_address(self.addresses[name]))
+                np.ctypeslib.as_array(
+                    (ctypes.c_float * (3 * self.rows)).from_address(self.addresses[name])
+                )
                 for name in ("x", "y")
             )
             y[:] = x + 1
@@ -107,9 +121,15 @@ class FakeConfig:
 
     cuda_graph_strategy: str | None = None
 
+    dynamic_shapes_kernel_specialization_strategy = "lazy"
+    memory = "static"
+
     def __init__(self, card: bytes) -> None:
         self._kernels = FakeKernels(card)
         self.cache: FakeKernels | None = None
+
+    def set_execution_context_allocation_strategy(self, strategy: str) -> None:
+        self.memory = strategy
 
     def create_runtime_cache(self) -> FakeKernels:
         return self._kernels
@@ -160,6 +180,28 @@ class FakeEngine:
         return self.context
 
 
+class FakeBatchEngine(FakeEngine):
+    """The same for 1 to ``most`` rows. contexts: those that were made, each with its settings."""
+
+    device_memory_size_v2 = 1024
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+        self.contexts: list[tuple[FakeContext, Any]] = []
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return (-1, 3)
+
+    def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
+        assert (name, profile) == ("x", 0)
+        return [(1, 3), (self._most, 3), (self._most, 3)]
+
+    def create_execution_context(self, how: Any = "static") -> FakeContext:
+        self.contexts.append((FakeContext(rows=0), how))
+        return self.contexts[-1][0]
+
+
 class FakeLogger:
     ERROR, INTERNAL_ERROR, WARNING = "error", "internal", "warning"
 
@@ -177,7 +219,10 @@ def fake_trt(engine: FakeEngine | None = None, capabilities: tuple[str, ...] = (
 
         return SimpleNamespace(deserialize_cuda_engine=deserialize)
 
+    rtx = {"DynamicShapesKernelSpecializationStrategy": SimpleNamespace(EAGER="eager")}
     return SimpleNamespace(
+        **(rtx if capabilities else {}),
+        ExecutionContextAllocationStrategy=SimpleNamespace(USER_MANAGED="ours"),
         __name__="tensorrt_rtx" if capabilities else "tensorrt",
         __version__="1.0",
         Builder=object,

@@ -35,7 +35,7 @@ from engines.types import F32, U8
 from engines.video_cuda import CudaVideo
 from realtime.picture import Form, planes_of
 from tests.engines.fake_card import PLAN, FakeLogger, fake_trt
-from tests.engines.fake_cupy import fake_cupy
+from tests.engines.fake_cupy import cubin_in, fake_cupy
 from tests.engines.kernels.host import FailingDevice, HostDevice
 from tests.engines.kernels.test_cuda_video import scene
 
@@ -123,12 +123,14 @@ class Echo:
 
 
 @pytest.fixture
-def counted(kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+def counted(
+    kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Counter[str]:
     """How often a CudaDevice records and uploads pictures; its recordings hold addresses."""
     cupy, cupyx, _ = fake_cupy(kernels_on_host)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setitem(sys.modules, "cupyx", cupyx)
-    monkeypatch.setattr(cuda, "cubin", lambda target: Path(f"{target}.cubin"))
+    monkeypatch.setattr(cuda, "cubin", lambda target: cubin_in(tmp_path))
     counts: Counter[str] = Counter()
     record, upload = CudaDevice.record, CudaDevice.upload
 
@@ -164,6 +166,20 @@ def test_a_camera_that_changes_its_size_in_mid_stream(counted: Counter[str]) -> 
                 exact = platform.machine() in ("x86_64", "AMD64")
                 assert np.abs(levels).max() <= (0 if exact else 3)
     assert counted == {"record": 6, "pictures": 5}  # by each eye at each size; once a picture
+
+
+def test_what_may_not_be_recorded_is_not(counted: Counter[str]) -> None:
+    card = CudaDevice()
+    camera, engine = CudaCamera(card), Echo(card)
+    engine.recordable = False
+    eye = CudaEye(card, camera, engine, 1.0, 0.0, True)
+    for level in (60, 120):
+        picture = np.full((72, 64), level, np.uint8)
+        picture[48:] = 128  # grey
+        camera.show(picture)
+        seen = eye.look(Region(32, 24, 30, 0))["seen"]
+        np.testing.assert_allclose(seen, (level - 16) * 255 / 219, atol=1)
+    assert counted["record"] == 0
 
 
 def test_a_size_that_comes_back_unseen_is_not_the_old_memory(counted: Counter[str]) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,8 @@ def test_what_a_killed_writer_left_is_removed(cache: EngineCache, shop: Workshop
 
 @pytest.mark.parametrize("field", [field.name for field in fields(EngineKey)])
 def test_each_part_of_the_key_counts(cache: EngineCache, shop: Workshop, field: str) -> None:
-    other = replace(KEY, **{field: "other"})
+    change: dict[str, Any] = {field: "other"}
+    other = replace(KEY, **change)
     cache.open(KEY, shop.build, shop.load)
     assert cache.open(other, shop.build, shop.load) == "plan 2"
     assert cache.open(other, shop.build, shop.load) == "plan 2"
@@ -80,7 +82,7 @@ def test_each_part_of_the_key_counts(cache: EngineCache, shop: Workshop, field: 
 
 @pytest.mark.parametrize("change", [{"digest": "d2"}, {"library": "tensorrt 11.0"}])
 def test_what_it_replaces_is_removed(
-    cache: EngineCache, shop: Workshop, change: dict[str, str]
+    cache: EngineCache, shop: Workshop, change: dict[str, Any]
 ) -> None:
     cache.open(KEY, shop.build, shop.load)
     newer = replace(KEY, **change)
@@ -90,9 +92,15 @@ def test_what_it_replaces_is_removed(
 
 @pytest.mark.parametrize(
     "change",
-    [{"card": "another"}, {"precision": "fp32"}, {"library": "tensorrt-rtx 1.7"}, {"model": "x"}],
+    [
+        {"card": "another"},
+        {"precision": "fp32"},
+        {"library": "tensorrt-rtx 1.7"},
+        {"model": "x"},
+        {"batch": 8},
+    ],
 )
-def test_what_others_use_stays(cache: EngineCache, shop: Workshop, change: dict[str, str]) -> None:
+def test_what_others_use_stays(cache: EngineCache, shop: Workshop, change: dict[str, Any]) -> None:
     cache.open(KEY, shop.build, shop.load)
     foreign = cache.folder / f"{KEY.model}.{KEY.precision}.{KEY.target}.0.engine"
     foreign.write_bytes(b"whatever")

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper
@@ -46,6 +47,18 @@ def test_says_what_it_wants_and_gives(plus_one: Path) -> None:
         assert as_protocol.inputs == (TensorSpec("x", "float32", (-1, 3)),)
         assert as_protocol.outputs == (TensorSpec("y", "float32", (-1, 3)),)
         assert as_protocol.device == "cpu"
+
+
+def test_a_batch_is_fixed_or_open(plus_one: Path) -> None:
+    model = onnx.load(plus_one)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(model, plus_one)
+    for batch, first in ((1, 1), (4, 4), (None, -1)):
+        with OrtEngine(plus_one, batch=batch) as engine:
+            assert (engine.inputs[0].shape, engine.outputs[0].shape) == ((first, 3), (first, 3))
+            x = np.zeros((batch or 2, 3), np.float32)
+            np.testing.assert_array_equal(engine.run({"x": x})["y"], x + 1)
 
 
 def test_runs_by_name(plus_one: Path) -> None:
@@ -119,7 +132,7 @@ def test_provider_that_is_not_installed(plus_one: Path, monkeypatch: pytest.Monk
 def test_provider_that_silently_falls_back(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = onnxruntime.InferenceSession
 
-    def on_cpu(path: str, options: Any, providers: list[str]) -> Any:
+    def on_cpu(path: str, options: Any, providers: list[str], enable_fallback: int) -> Any:
         return real(path, options, providers=["CPUExecutionProvider"])
 
     both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -131,7 +144,7 @@ def test_provider_that_silently_falls_back(plus_one: Path, monkeypatch: pytest.M
 
 
 def test_a_card_without_room(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: str, options: Any, providers: list[Any]) -> Any:
+    def full(path: str, options: Any, providers: list[Any], enable_fallback: int) -> Any:
         assert providers == [("CUDAExecutionProvider", {"use_tf32": "0"})]
         raise RuntimeError("CUDA failure 2: out of memory")
 
@@ -145,7 +158,7 @@ def test_a_card_without_room(plus_one: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_stays_within_the_budget(plus_one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, str]] = []
 
-    def session(path: str, options: Any, providers: list[Any]) -> Any:
+    def session(path: str, options: Any, providers: list[Any], enable_fallback: int) -> Any:
         given.append(providers[0][1])
         names = SimpleNamespace(get_inputs=list, get_outputs=list)
         names.get_providers = lambda: [providers[0][0]]
@@ -203,12 +216,14 @@ def test_one_thread_without_spinning(plus_one: Path, monkeypatch: pytest.MonkeyP
     seen: list[Any] = []
     real = onnxruntime.InferenceSession
 
-    def spy(path: str, options: Any, providers: list[str]) -> Any:
+    def spy(path: str, options: Any, providers: list[str], enable_fallback: int) -> Any:
         seen.append(options)
-        return real(path, options, providers=providers)
+        return real(path, options, providers=providers, enable_fallback=enable_fallback)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", spy)
-    OrtEngine(plus_one).close()
+    engine = OrtEngine(plus_one)
+    assert not engine._session._enable_fallback  # with it a card's failure is silent
+    engine.close()
     assert (seen[0].intra_op_num_threads, seen[0].inter_op_num_threads) == (1, 1)
     assert seen[0].get_session_config_entry("session.intra_op.allow_spinning") == "0"
 

@@ -126,13 +126,23 @@ def test_closed_while_the_other_is_being_made() -> None:
     assert card.closed
 
 
-def test_a_lost_card_keeps_nothing_from_closing() -> None:
+def test_closed_before_the_other_has_looked() -> None:
+    cpu, card = Says("cpu", 1), Says("tensorrt", 2)
+    eye = StandbyEye(cpu, lambda report: card, "tensorrt", nobody)
+    eye.wait()
+    eye.close()
+    assert cpu.closed
+    assert card.closed
+
+
+def test_a_lost_card_does_not_keep_the_other_open() -> None:
     cpu, card = Says("cpu", 1), Says("tensorrt", 2)
     eye = StandbyEye(cpu, lambda report: card, "tensorrt", nobody)
     eye.wait()
     assert value(eye) == 2
     card.error = DeviceError("CUDA: the card is lost")
     eye.close()
+    assert card.closed
     assert cpu.closed
 
 
@@ -142,5 +152,26 @@ def test_an_error_of_ours_stops_nothing(caplog: pytest.LogCaptureFixture) -> Non
         eye.wait()
         card.error = TypeError("a bug")
         assert (value(eye), eye.device) == (1, "cpu")
+        assert card.closed
     assert "a bug" in caplog.text
     assert "an error of ours" in told[0].message
+
+
+def test_a_lost_card_that_cannot_be_closed_stops_nothing() -> None:
+    class Lost(Says):
+        def close(self) -> None:
+            raise RuntimeError("cudaErrorIllegalAddress")
+
+    cpu, card = Says("cpu", 1), Lost("cuda", 2)
+    told: list[PuppetcamError] = []
+    eye = StandbyEye(cpu, lambda report: card, "cuda", told.append)
+    eye.wait()
+    assert value(eye) == 2
+    card.error = DeviceError("CUDA: cudaErrorIllegalAddress")
+    assert (value(eye), eye.device, len(told)) == (1, "cpu", 1)
+    eye.close()
+    assert cpu.closed
+    another = StandbyEye(Says("cpu", 1), lambda report: Lost("cuda", 2), "cuda", nobody)
+    another.wait()
+    assert value(another) == 2
+    another.close()

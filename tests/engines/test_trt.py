@@ -21,14 +21,14 @@ from engines.engine_cache import EngineCache, EngineKey
 from engines.errors import DeviceError, ModelError, PuppetcamError
 from engines.kernels.budget import Budget
 from engines.kernels.cuda import CudaDevice
-from engines.keypoints.carried import find_graph, manifest, open_eye, open_model
+from engines.keypoints.carried import Precision, find_graph, manifest, open_eye, open_model
 from engines.keypoints.detector import LOOK
 from engines.keypoints.region import Region
 from engines.ort import OrtEngine
 from engines.standby import StandbyEye
 from engines.trt import TrtEngine
 from export.keypoints_cases import cases
-from tests.engines.fake_card import PLAN, FakeEngine, FakeLibrary, fake_trt
+from tests.engines.fake_card import PLAN, FakeBatchEngine, FakeEngine, FakeLibrary, fake_trt
 from tests.engines.kernels.host import HostDevice
 from tests.engines.keypoints.test_half import BOUNDS, probabilities
 
@@ -75,6 +75,33 @@ def test_tensors_that_stay_on_the_card(engine: TrtEngine) -> None:
     np.testing.assert_array_equal(engine.run({"x": engine.array("y")})["y"], [[3, 4, 5]])
 
 
+@pytest.mark.parametrize("capabilities", [("SM86",), ()], ids=["rtx", "classic"])
+def test_as_many_rows_as_are_wanted(capabilities: tuple[str, ...]) -> None:
+    network, card = FakeBatchEngine(4), HostDevice()
+    with TrtEngine(PLAN, "tensorrt", fake_trt(network, capabilities), card) as engine:
+        assert engine.inputs == (TensorSpec("x", "float32", (4, 3)),)
+        assert engine.outputs == (TensorSpec("y", "float32", (4, 3)),)
+        engine.array("x")[:] = np.arange(12).reshape(4, 3)
+        for rows in (2, 3, 2):
+            engine.array("y")[:] = 0
+            engine.enqueue(card, rows)
+            wanted = np.where(np.arange(12) < 3 * rows, np.arange(12) + 1, 0).reshape(4, 3)
+            np.testing.assert_array_equal(engine.array("y"), wanted)
+        # One of each size, and all of them over the same memory: none runs beside another.
+        assert [context.rows for context, _ in network.contexts] == [4, 2, 3]
+        assert len({context.scratch for context, _ in network.contexts}) == 1
+        assert network.contexts[0][0].scratch[1] == 1024
+        for _, how in network.contexts:
+            if capabilities:
+                assert how.memory == "ours"
+                assert how.dynamic_shapes_kernel_specialization_strategy == "eager"
+            else:
+                assert how == "ours"
+        for rows in (0, 5):
+            with pytest.raises(ValueError, match=f"rows: got {rows}, wanted 1 to 4"):
+                engine.enqueue(card, rows)
+
+
 def test_gives_everything_back() -> None:
     class Counted(HostDevice):
         tidied = 0
@@ -91,6 +118,16 @@ def test_gives_everything_back() -> None:
     assert card.tidied
     with pytest.raises(ValueError, match="closed"):
         engine.run(FEED)
+
+
+@pytest.mark.parametrize("capturable", [True, False])
+def test_rtx_says_whether_it_can_be_recorded(capturable: bool) -> None:
+    network = FakeEngine()
+    assert network.context is not None
+    network.context.capturable = capturable
+    for capabilities, wanted in ((("SM86",), capturable), ((), True)):
+        with TrtEngine(PLAN, "tensorrt", fake_trt(network, capabilities), HostDevice()) as engine:
+            assert engine.recordable == wanted
 
 
 def test_a_refused_plan() -> None:
@@ -141,17 +178,20 @@ def test_bindings_without_their_libraries(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_an_engine_of_classic_tensorrt_belongs_to_one_card() -> None:
-    def key(device: str, card: str) -> EngineKey:
-        return trt.engine_key(fake_trt(), device, "pose", "d", "fp16", card, "sm_86")
+    def key(device: str, card: str, batch: int = 1) -> EngineKey:
+        return trt.engine_key(fake_trt(), device, "pose", "d", "fp16", card, "sm_86", batch)
 
     assert key("tensorrt", "RTX 3060") != key("tensorrt", "RTX 3090")
     assert key("tensorrt-rtx", "RTX 3060") == key("tensorrt-rtx", "RTX 3090")
+    one, many = key("tensorrt", "RTX 3060"), key("tensorrt", "RTX 3060", 8)
+    assert one.file_name != many.file_name
+    assert not many.replaces(one)  # both are kept
 
 
 def test_opens_from_the_cache_or_builds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     builds: list[str | None] = []
 
-    def build(module: Any, graph: Path, target: str | None, report: Any) -> bytes:
+    def build(module: Any, graph: Path, target: str | None, report: Any, batch: int) -> bytes:
         builds.append(target)
         return PLAN
 
@@ -181,9 +221,11 @@ def test_what_the_card_compiled_is_kept(
             np.testing.assert_array_equal(engine.run(FEED)["y"], [[2, 3, 4]])
         return network.compiled
 
-    assert [start(), start()] == [1, 1]
+    assert start() == 1
     kept = next(tmp_path.glob("plus.on-card.*"))
-    whole = kept.read_bytes()
+    whole, written = kept.read_bytes(), kept.stat().st_ino
+    assert start() == 1
+    assert kept.stat().st_ino == written  # nothing new, nothing written
     kept.write_bytes(whole[:-1])  # cut off
     assert [start(), start()] == [2, 2]
     assert kept.read_bytes() == whole
@@ -255,6 +297,13 @@ def test_reports_how_far_a_build_is(rtx: Any) -> None:
     assert told == sorted(told)
     assert len(told) > 2
     assert told[-1] == 1
+
+
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_several_sessions_in_one_run_compile(rtx: Any, precision: Precision) -> None:
+    for name in ("pose_landmark", "pose_detection"):
+        for target in ("sm_75", "sm_120"):  # the oldest and the newest
+            assert len(trt.build(rtx, find_graph(name, precision).path, target, batch=8)) > 1e6
 
 
 def test_a_file_that_is_no_network(rtx: Any, tmp_path: Path) -> None:

@@ -2,20 +2,57 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from engines.avatar.store import load_avatar
+from engines.keypoints.carried import find_graph
+from engines.ort import OrtOnCard
 from export import bench_torch
 from export.__main__ import main
-from export.bench_torch import TorchFrame
+from export.bench_torch import AVATAR, OwnFrame, TorchFrame
+from tests.engines.kernels.host import HostDevice
 
-torch = pytest.importorskip("torch", reason="no torch: pip install -e '.[export]'")
+
+def test_our_frame_looks_and_draws(
+    kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench_torch, "SIZE", (64, 64))
+    crossed = Counter[str]()
+
+    class Bus(HostDevice):
+        def upload(self, host: NDArray[Any], array: Any) -> None:
+            crossed["up"] += host.nbytes
+            super().upload(host, array)
+
+        def download(self, array: Any, host: NDArray[Any]) -> None:
+            crossed["down"] += host.nbytes
+            super().download(array, host)
+
+    card = Bus(kernels_on_host)
+    with OrtOnCard(find_graph("pose_landmark").path, card, "cpu") as network:
+        frame = OwnFrame(card, network, load_avatar(AVATAR))
+        frame.measure(2)
+        crossed.clear()
+        assert len(frame.measure(3)) == 3
+    assert 3 * 460_800 < crossed["up"] < 3 * 480_000  # each frame's planes, and the bones' maps
+    assert 3 * 6144 < crossed["down"] < 3 * 9000  # the picture's planes, and landmarks
+    bare = OwnFrame(card, None, load_avatar(AVATAR))
+    assert len(bare.measure(1)) == 1
 
 
-def test_the_frame_looks_and_draws() -> None:
+@pytest.fixture
+def torch() -> Any:
+    return pytest.importorskip("torch", reason="no torch: pip install -e '.[export]'")
+
+
+def test_torchs_frame_looks_and_draws(torch: Any) -> None:
     seen: list[np.ndarray[Any, Any]] = []
     frame = TorchFrame("cpu", seen.append)
     with torch.inference_mode():
@@ -28,7 +65,7 @@ def test_the_frame_looks_and_draws() -> None:
 
 
 def test_the_command_ends_in_json(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    torch: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench_torch, "WARM_UP", 1)
     monkeypatch.setattr(bench_torch, "COUNT", 2)
@@ -39,7 +76,7 @@ def test_the_command_ends_in_json(
 
 
 def test_without_a_card_it_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    torch: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert main(["bench-torch"]) == 4

@@ -216,6 +216,22 @@ def test_fully_connected() -> None:
     )
 
 
+def test_a_batch() -> None:
+    """Reshapes and slices leave the leading dimension, which TFLite fixes at 1, as it is."""
+    weights = RNG.uniform(-1, 1, (4, 30)).astype(np.float32)
+    tiny = Tiny()
+    image, flat = tiny.activation(1, 5, 6, 2), tiny.activation(1, 60)
+    part, out = tiny.activation(1, 30), tiny.activation(1, 2, 2)
+    tiny.add("RESHAPE", [image, tiny.constant(np.array([1, 60], np.int32))], flat,
+             ("ReshapeOptions", {}))  # fmt: skip
+    bounds = [tiny.constant(np.array(v, np.int32)) for v in ([0, 30], [1, 60], [1, 1])]
+    tiny.add("STRIDED_SLICE", [flat, *bounds], part, ("StridedSliceOptions", {}))
+    tiny.add("FULLY_CONNECTED", [part, tiny.constant(weights)], out, ("FullyConnectedOptions", {}))
+    images = np.concatenate([IMAGE, 2 * IMAGE, -IMAGE])
+    wanted = images.reshape(3, 60)[:, 30:] @ weights.T
+    np.testing.assert_allclose(one(tiny, out, CPU, images), wanted.reshape(3, 2, 2), atol=1e-5)
+
+
 def test_resize_and_depth_to_space() -> None:
     image = np.array([0, 1, 2, 3], np.float32).reshape(1, 1, 1, 4)
     tiny = Tiny()

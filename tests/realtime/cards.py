@@ -97,6 +97,10 @@ def inverted(k: int, frame: av.VideoFrame) -> av.VideoFrame:
     return wrong
 
 
+def wrong_once(k: int, frame: av.VideoFrame) -> av.VideoFrame:
+    return inverted(k, frame) if k == 7 else frame
+
+
 def never_key(k: int, frame: av.VideoFrame) -> av.VideoFrame:
     frame.pict_type = av.video.frame.PictureType.NONE
     return frame

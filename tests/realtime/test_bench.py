@@ -14,9 +14,10 @@ import pytest
 from engines.avatar.enroll import enroll
 from engines.avatar.photo import Photo
 from engines.avatar.store import save_avatar
+from engines.errors import PuppetcamError
 from realtime import bench
 from realtime.__main__ import main
-from realtime.bench import camera_frames, measure_compute, running_server
+from realtime.bench import camera_frames, measure_compute, measure_first_frame, running_server
 from realtime.puppeteer import Puppeteer
 from tests.realtime.sample import bundled, performance, write_clip
 
@@ -63,6 +64,13 @@ def test_the_report_ends_in_json(
     assert found["compute_rss_mb"] > 50
     assert found["machine"]["cores"] >= 1
     assert "frames a second, compute alone" in printed
+
+
+def test_a_first_frame_takes_a_start(small: Path) -> None:
+    (frame,) = camera_frames(bench.SAMPLE, 1)
+    assert 0 < measure_first_frame(frame, "aa", small, "cpu") < bench.START_S
+    with pytest.raises(PuppetcamError, match="no avatar named 'bob'"):
+        measure_first_frame(frame, "bob", small, "cpu")
 
 
 def test_its_server_is_ready_with_an_address_and_gone_afterwards(small: Path) -> None:

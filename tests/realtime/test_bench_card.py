@@ -38,13 +38,17 @@ def host(kernels_on_host: ctypes.CDLL) -> HostDevice:
 
 
 class Network:
-    """Does nothing, on a card."""
+    """Does nothing, on a card. ran: rows of its runs."""
 
     recordable = True
 
-    def __init__(self, card: Device) -> None:
-        self.inputs = (TensorSpec("image", "float32", (1, 8, 8, 3)),)
-        self.outputs = (TensorSpec("xyz", "float32", (5,)), TensorSpec("score", "float32", (1,)))
+    def __init__(self, card: Device, rows: int = 1) -> None:
+        self.ran: list[int] = []
+        self.inputs = (TensorSpec("image", "float32", (rows, 8, 8, 3)),)
+        self.outputs = (
+            TensorSpec("xyz", "float32", (rows, 5)),
+            TensorSpec("score", "float32", (rows, 1)),
+        )
         self._arrays = {
             spec.name: card.array(np.zeros(spec.shape, spec.dtype))
             for spec in (*self.inputs, *self.outputs)
@@ -53,8 +57,8 @@ class Network:
     def array(self, name: str) -> Any:
         return self._arrays[name]
 
-    def enqueue(self, card: Device) -> None:
-        card.call(lambda stream: None)
+    def enqueue(self, card: Device, rows: int | None = None) -> None:
+        card.call(lambda stream: self.ran.append(rows or 1))
 
 
 def test_a_card_is_measured(host: HostDevice, quick: None) -> None:
@@ -69,7 +73,26 @@ def test_a_card_is_measured(host: HostDevice, quick: None) -> None:
         64 * (4 * 32 * 2 + 8 + 4), 64 * (2 * 32 * 2 + 8 + 4), 64 * 3 * 32,
     ]  # fmt: skip
     assert "whole frame, device time" in figures.table()
+    assert not figures.turns
     json.dumps(figures.plain())
+
+
+def test_sessions_in_turn_have_networks_each_or_one_run(host: HostDevice, quick: None) -> None:
+    shared: list[Network] = []
+
+    def open_batch(card: Device) -> Network:
+        shared.append(Network(card, rows=2))
+        return shared[0]
+
+    figures = measure_card(
+        lambda: host, Network, bundled(), sessions=(1, 3), large=8, copy=64, open_batch=open_batch
+    )
+    assert list(figures.turns) == [1, 3]
+    assert "one run" in figures.table()
+    assert set(figures.plain()["fps_in_turn"]) == {"1", "3"}
+    made, one, three = [1, 2], [1], [2, 1]  # three sessions, two rows
+    twice = 2 * bench_card.TURNS  # once to record, once to measure
+    assert shared[0].ran == made + twice * one + twice * three
 
 
 def test_without_a_network_only_the_kernels(host: HostDevice, quick: None) -> None:

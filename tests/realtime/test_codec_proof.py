@@ -82,12 +82,22 @@ def test_what_the_cpu_does_would_pass() -> None:
         (cards.plain, False, False, True),
         (cards.faulty_encoder(cards.never_key), False, False, True),
         (cards.faulty_encoder(cards.inverted), False, True, False),
+        (cards.faulty_encoder(cards.wrong_once), False, True, False),
     ],
 )
 def test_a_faulty_encoder_is_found_out(encoder: Any, late: bool, marked: bool, right: bool) -> None:
     figures = prove_encoder(encoder, moving_pictures())
     assert (figures.late > 0, figures.marked) == (late, marked)
     assert (figures.worst_db > codec_proof.RIGHT_DB) == right
+
+
+def test_what_a_codec_needs_to_begin_is_not_timed(clock: Clock) -> None:
+    def warming(k: int, given: Any) -> Any:
+        clock.now_s += 1.0 if k < codec_proof.BEGUN else 0.001 * (k - codec_proof.BEGUN + 1)
+        return given
+
+    figures = prove_encoder(cards.faulty_encoder(warming), moving_pictures())
+    assert figures.took_ms == pytest.approx(5)
 
 
 def test_a_card_that_is_right_and_not_slower_is_taken(clock: Clock) -> None:

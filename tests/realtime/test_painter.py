@@ -143,22 +143,35 @@ def test_a_card_that_fails_at_a_change(tracker: Scripted, fake: FailingDevice) -
     assert len(on_card.troubles()) == 2
 
 
-def test_another_avatar_on_a_card_that_was_lost_meanwhile(
+def test_a_card_that_is_lost_while_nobody_performs(
     tracker: Scripted, fake: FailingDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lost card takes no memory back: the avatar changes all the same, pose and picture."""
+    cpu, on_card = both()
 
     def lost() -> None:
         raise DeviceError("CUDA: the card is lost")
 
-    cpu, on_card = both()
     monkeypatch.setattr(fake, "tidy", lost)
     fake.fails_at = 1
-    for puppeteer in (cpu, on_card):
-        puppeteer.prepare_avatar(bundled("tom"))()
+    on_card.prepare_avatar(bundled("tom"))()
+    cpu.prepare_avatar(bundled("tom"))()
     np.testing.assert_array_equal(on_card.still(), cpu.still())
+    assert on_card.backend == CPU
     assert len(on_card.troubles()) == 1
     on_card.close()
+
+
+def test_a_card_gets_its_memory_back(
+    tracker: Scripted, fake: FailingDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tidied: list[bool] = []
+    _, on_card = both()
+    painter = on_card._painter
+    monkeypatch.setattr(fake, "tidy", lambda: tidied.append(painter.device == "cpu"))
+    on_card.prepare_avatar(bundled("tom"))()
+    assert tidied == [True]  # when the last avatar has left, before the next one enters
+    on_card.close()
+    assert len(tidied) == 2
 
 
 def test_an_error_of_ours_freezes_nothing(
@@ -180,7 +193,8 @@ def test_a_card_that_is_gone_at_the_start(
     monkeypatch.setattr(module, "CudaDevice", full)
     puppeteer = Puppeteer(bundled(), SIZE, device="tensorrt", live=True)
     assert puppeteer.backend == CPU
-    assert len(puppeteer.troubles()) == 1
+    (trouble,) = puppeteer.troubles()
+    assert trouble.message.startswith("the card failed, the CPU goes on: ")  # for networks too
     with pytest.raises(DeviceError):
         Puppeteer(bundled(), SIZE, device="tensorrt")
 
@@ -191,3 +205,16 @@ def test_figures_belong_to_one_device(tracker: Scripted, fake: FailingDevice) ->
     fake.fails_at = 3
     with pytest.raises(DeviceError):
         strict.process(frame_of(CAMERA, 0))
+
+
+def test_a_card_that_is_lost_between_two_frames_stops_no_change(
+    tracker: Scripted, fake: FailingDevice
+) -> None:
+    _, on_card = both()
+    on_card.still()
+    swap = on_card.prepare_avatar(bundled())
+    fake.fails_at = 1
+    swap()
+    assert on_card.still().any()
+    assert on_card.backend == CPU
+    on_card.close()

@@ -50,8 +50,8 @@ class Bus(FailingDevice):
 class OnHost(OrtOnCard):
     """The network beside the kernels, called a card's."""
 
-    def __init__(self, path: Path, card: Device, device: str) -> None:
-        super().__init__(path, card, "cpu")
+    def __init__(self, path: Path, card: Device, device: str, batch: int = 1) -> None:
+        super().__init__(path, card, "cpu", batch)
         self.device = device
 
 

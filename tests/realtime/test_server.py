@@ -37,7 +37,7 @@ def pages(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def hub() -> Hub:
+async def hub() -> Hub:
     return Hub(fake_backstage(), capacity=1, version="1.2.3")
 
 

@@ -11,10 +11,10 @@ import pytest
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
+from realtime.decoder import MAX_SIDE, as_rgb
 from realtime.mark import read_mark
 from realtime.picture import Picture
 from realtime.track import TIME_BASE, Arrival, PuppetTrack, read_camera, to_video
-from realtime.transport import MAX_SIDE, as_rgb
 from tests.realtime.peers import CAMERA, Camera
 
 
@@ -57,6 +57,19 @@ def test_an_arrival_as_planes() -> None:
     downloaded = Arrival(video.reformat(format="nv12"), 0.0, 0).frame(planes=True)
     np.testing.assert_array_equal(downloaded.image, levels)  # as a card's decoder gives it
     assert Arrival(video, 0.0, 0).frame().image.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(("space", "reach"), [(6, 1), (1, 1), (6, 2), (1, 2)])
+def test_planes_are_of_one_kind_of_colours(space: int, reach: int) -> None:
+    """BT.601 in video range, whatever the stream says that it is: the RGB route's colours."""
+    rng = np.random.default_rng(0)
+    cells = rng.integers(40, 200, (9, 8)).astype(np.uint8)
+    video = av.VideoFrame.from_ndarray(cells.repeat(8, 0).repeat(8, 1), format="yuv420p")
+    video.colorspace, video.color_range = space, reach
+    arrival = Arrival(video, 0.0, 0)
+    planes = av.VideoFrame.from_ndarray(arrival.frame(planes=True).image, format="yuv420p")
+    error = np.abs(rgb(planes) - arrival.frame().image)
+    assert error.mean() < (0.01 if (space, reach) == (6, 1) else 2.5)  # else twice rounded
 
 
 def test_a_large_picture_as_planes_stays_large() -> None:

@@ -126,6 +126,18 @@ def test_no_playout_delay_where_it_was_not_negotiated() -> None:
 
 
 @pytest.mark.parametrize("kind", ["video/H264", "video/VP8"])
+def test_for_a_card_pictures_stay_as_they_were_decoded(kind: str) -> None:
+    encoder: Any = aiortc.rtcrtpsender.get_encoder(codec(kind))  # type: ignore[attr-defined]
+    payloads, timestamp = encoder.encode(picture())
+    data = b"".join(aiortc.rtcrtpreceiver.depayload(codec(kind), p) for p in payloads)  # type: ignore[attr-defined]
+    for planes, name in ((True, "yuv420p"), (False, "rgb24")):
+        transport.apply(planes)
+        decoder: Any = aiortc.rtcrtpreceiver.get_decoder(codec(kind))  # type: ignore[attr-defined]
+        (frame,) = decoder.decode(JitterFrame(data, timestamp))
+        assert frame.format.name == name
+
+
+@pytest.mark.parametrize("kind", ["video/H264", "video/VP8"])
 def test_encoders_and_decoders_hold_nothing_back(kind: str) -> None:
     encoder: Any = aiortc.rtcrtpsender.get_encoder(codec(kind))  # type: ignore[attr-defined]
     decoder: Any = aiortc.rtcrtpreceiver.get_decoder(codec(kind))  # type: ignore[attr-defined]

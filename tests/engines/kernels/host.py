@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from engines.errors import DeviceError
 from engines.kernels.cubin import names, source
-from engines.kernels.cuda import argument, grid
+from engines.kernels.cuda import Device, argument, grid
+from tests.engines.kernels.signature import check_arguments
 
 HEADER = Path(__file__).parent / "cuda_on_host.h"
 
@@ -61,6 +62,11 @@ class HostDevice:
         aligned[...] = array
         return aligned
 
+    def filled(self, shape: tuple[int, ...], dtype: type, byte: int = 0) -> Any:
+        array = HostDevice.array(self, np.empty(shape, dtype))
+        array.view(np.uint8)[...] = byte
+        return array
+
     def staging(self, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
         return np.zeros(shape, dtype)
 
@@ -79,7 +85,9 @@ class HostDevice:
         if 0 in threads:
             return
         blocks, block = grid(threads)
-        values = [_value(argument(given)) for given in arguments]
+        given = [argument(value) for value in arguments]
+        check_arguments(kernel, given)
+        values = [_value(value) for value in given]
         pointers = (ctypes.c_void_p * len(values))(
             *(ctypes.cast(ctypes.pointer(value), ctypes.c_void_p) for value in values)
         )
@@ -91,6 +99,9 @@ class HostDevice:
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         return work
+
+    def after(self, other: Device) -> None:
+        pass
 
     def wait(self) -> None:
         pass
@@ -132,6 +143,10 @@ class FailingDevice(HostDevice):
             raise self.error
         self.fails_at -= self.fails_at > 1
         super().launch(kernel, threads, *arguments)
+
+    def tidy(self) -> None:
+        if self.fails_at == 1 and isinstance(self.error, DeviceError):
+            raise self.error  # a card is lost for all that comes
 
 
 def _value(given: Any) -> Any:

@@ -13,6 +13,7 @@ import pytest
 from engines.backdrop import Backdrop
 from engines.errors import DeviceError, PuppetcamError
 from engines.kernels import cuda
+from engines.kernels.apart import Apart
 from engines.kernels.budget import MB, Budget
 from engines.kernels.cuda import CudaDevice
 from engines.proof import prove_kernels
@@ -22,18 +23,18 @@ from realtime.bench_card import measure_card
 from realtime.painter import Painter
 from realtime.picture import planes_of
 from realtime.stats import StageTimes
-from tests.engines.fake_cupy import Card, CudaError, fake_cupy
+from tests.engines.fake_cupy import CODE, Card, CudaError, cubin_in, fake_cupy
 from tests.engines.figures import SIZE, with_hand
 from tests.engines.test_render_cuda import WANTED_DB, poses, psnr, twins
 from tests.realtime.sample import bundled
 
 
 @pytest.fixture
-def card(kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> Card:
+def card(kernels_on_host: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Card:
     cupy, cupyx, card = fake_cupy(kernels_on_host)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setitem(sys.modules, "cupyx", cupyx)
-    monkeypatch.setattr(cuda, "cubin", lambda target: Path(f"{target}.cubin"))
+    monkeypatch.setattr(cuda, "cubin", lambda target: cubin_in(tmp_path))
     monkeypatch.setattr(cuda, "budget", Budget())
     return card
 
@@ -52,7 +53,18 @@ def test_a_kernel_runs(card: Card) -> None:
     assert not card.streams
     assert device.free() == card.free
     device.tidy()
-    assert card.pool.tidied == 1
+    assert card.pool.tidied == card.pinned_pool.tidied == 1
+
+
+def test_arrays_are_in_c_order_or_filled(card: Card) -> None:
+    device = CudaDevice()
+    columns = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
+    assert device.array(columns).host.tobytes() == np.ascontiguousarray(columns).tobytes()
+    assert (device.filled((2, 3), np.uint64, 255).host == 2**64 - 1).all()
+    assert device.filled((0, 4), np.float32).host.shape == (0, 4)
+    card.free = 8
+    with pytest.raises(DeviceError, match="the card's memory is full"):
+        device.filled((3,), np.float32)
 
 
 def test_the_recorded_frame_is_the_cpus(card: Card) -> None:
@@ -118,6 +130,63 @@ def test_what_is_recorded_happens_at_each_replay_only(card: Card) -> None:
         device.upload(host, device.array(np.zeros(2, np.float32)))
 
 
+def test_a_recording_waits_while_a_library_opens_a_network(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = Apart()
+    monkeypatch.setattr(cuda, "apart", apart)
+    device = CudaDevice()
+    array, host = device.array(np.zeros(1, np.float32)), device.staging((1,), np.float32)
+    asked: list[None] = []
+
+    def work() -> None:
+        asked.append(None)
+        device.upload(host, array)
+
+    with apart.library():
+        replay = device.record(work)
+        assert not asked
+        host[:] = 1
+        replay()
+        assert (len(asked), array.host[0]) == (1, 1)
+    for value in (2, 3):
+        host[:] = value
+        replay()
+        assert (len(asked), array.host[0]) == (2, value)
+
+
+def test_a_recording_that_was_spoilt_is_made_again(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = CudaDevice()
+    array, host = device.array(np.zeros(1, np.float32)), device.staging((1,), np.float32)
+    spoilers = 2
+
+    def work() -> None:
+        nonlocal spoilers
+        if device_records() and spoilers:
+            spoilers -= 1
+            with pytest.raises(CudaError):
+                card.synchronize()
+        device.upload(host, array)
+
+    def device_records() -> bool:
+        return any(stream.recording is not None for stream in card.streams)
+
+    replay = device.record(work)
+    for value in (1, 2):
+        host[:] = value
+        replay()
+        assert array.host[0] == value
+    assert spoilers == 0
+    spoilers = cuda.SPOILT
+    again = device.record(work)
+    again()
+    with pytest.raises(DeviceError, match="cudaErrorStreamCaptureInvalidated"):
+        again()
+    assert not card.streams
+
+
 def test_errors_are_ours(card: Card) -> None:
     device = CudaDevice()
     array, host = device.array(np.zeros(3, np.float32)), device.staging((3,), np.float32)
@@ -151,6 +220,17 @@ def test_arrays_stay_within_the_budget(card: Card, budget: Budget) -> None:
     card.free = 8
     with pytest.raises(DeviceError, match="the card's memory is full"):
         one.array(large[:MB])
+
+
+def test_of_a_lost_card_nothing_is_taken(
+    card: Card, budget: Budget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> int:
+        raise CudaError("cudaErrorIllegalAddress")
+
+    CudaDevice()
+    monkeypatch.setattr(card.pool, "total_bytes", lost)
+    assert budget.used() == 0
 
 
 def test_libraries_and_arrays_share_the_budget(card: Card, budget: Budget) -> None:
@@ -193,10 +273,12 @@ def test_a_driver_that_is_too_old(card: Card) -> None:
 
 
 def test_damaged_kernels_are_compiled_again(
-    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cuda, "cubin", lambda target: Path("damaged.cubin"))
-    monkeypatch.setattr(cuda, "compiled", lambda target: Path(f"{target}.cubin"))
+    damaged = tmp_path / "damaged.cubin"
+    damaged.write_bytes(CODE[:-1])
+    monkeypatch.setattr(cuda, "compiled", lambda target: cubin_in(tmp_path))
+    monkeypatch.setattr(cuda, "cubin", lambda target: damaged)
     prove_kernels(CudaDevice())
     assert "CUDA_ERROR_INVALID_IMAGE): they are compiled again" in caplog.text
 

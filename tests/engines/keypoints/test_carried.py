@@ -5,10 +5,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engines.errors import ModelError
-from engines.keypoints.carried import FOLDER, find_graph, manifest, open_model
+from engines.keypoints.carried import FOLDER, Precision, find_graph, manifest, open_model
+from engines.ort import OrtEngine
 
 
 @pytest.fixture
@@ -25,9 +27,28 @@ def test_every_carried_network_opens_as_described() -> None:
     assert files | {"models.json"} == {path.name for path in FOLDER.iterdir()}
     for name, entry in table.items():
         with open_model(name) as engine:
-            assert {s.name: list(s.shape) for s in engine.inputs} == entry["inputs"]
-            assert {s.name: list(s.shape) for s in engine.outputs} == entry["outputs"]
+            for specs, described in (
+                (engine.inputs, entry["inputs"]),
+                (engine.outputs, entry["outputs"]),
+            ):
+                assert {s.name: ["batch", *s.shape[1:]] for s in specs} == described
+                assert {s.shape[0] for s in specs} == {1}
         assert entry["licence"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("name", sorted(manifest()))
+def test_rows_of_a_batch_do_not_know_of_each_other(name: str, precision: Precision) -> None:
+    path = find_graph(name, precision).path
+    with OrtEngine(path) as one, OrtEngine(path, batch=None) as many:
+        shape = one.inputs[0].shape
+        images = np.random.default_rng(0).random((3, *shape[1:]), np.float32)
+        together = many.run({"image": images})
+        for row in range(3):
+            for output, values in one.run({"image": images[row : row + 1]}).items():
+                largest = max(1.0, float(np.abs(values).max()))
+                got = together[output][row : row + 1]
+                np.testing.assert_allclose(got, values, atol=1e-6 * largest, err_msg=output)
 
 
 def test_no_file_is_16_megabytes() -> None:
