@@ -130,7 +130,7 @@ class EngineCache:
                 if time.time() - part.stat().st_mtime > ABANDONED_S:  # its writer was killed
                     part.unlink()
         for path in self.folder.glob(f"{key.model}.{key.precision}.{key.target}.*.engine"):
-            with suppress(OSError, ValueError, TypeError, KeyError):  # not ours to judge: it stays
+            with suppress(Exception):  # whatever is in it, it is not ours to judge: it stays
                 with path.open("rb") as file:
                     ours = file.readline() == MAGIC
                     older = EngineKey(**json.loads(file.readline())["key"]) if ours else key
@@ -152,7 +152,7 @@ class EngineCache:
         line, _, plan = content.removeprefix(MAGIC).partition(b"\n")
         try:
             head = json.loads(line) if content.startswith(MAGIC) else None
-        except ValueError:
+        except (ValueError, RecursionError):
             head = None
         if not isinstance(head, dict) or head.get("key") != asdict(key):
             raise ModelError(f"engine file {path}: it is not what its name says")

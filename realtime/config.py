@@ -85,7 +85,7 @@ def card_memory(text: str | None) -> int | None:
     """``500MB`` or ``1.5GB`` in bytes, None for None. Raises InputError for anything else."""
     if text is None:
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([mg])b", text.strip().lower())
+    match = re.fullmatch(r"(\d{1,7}(?:\.\d+)?) ?([mg])b", text.strip().lower())
     size = int(float(match[1]) * {"m": MB, "g": GB}[match[2]]) if match else 0
     if size < MB:
         raise InputError(

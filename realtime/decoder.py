@@ -10,7 +10,7 @@ from av.error import FFmpegError
 from av.frame import Frame
 from av.video.reformatter import ColorRange, Colorspace
 
-from realtime.codec import FAILURES, Fell, OpenDecoder, software
+from realtime.codec import Fell, OpenDecoder, software
 
 BT601 = (2, 5, 6)  # FFmpeg's numbers of colours: not said, and two names for the same
 MAX_SIDE = 1280  # px: larger camera pictures are made smaller, but for a card, which takes planes
@@ -29,17 +29,20 @@ class FastH264Decoder(H264Decoder):
         if card is not None:
             try:
                 self.codec, self._on_card = card(), True
-            except FAILURES as error:
+            except Exception as error:  # whatever it was: the camera would freeze for good
                 fell("decodes", error)
 
     def decode(self, encoded_frame: JitterFrame) -> list[Frame]:
         try:
             return super().decode(encoded_frame)
-        except FFmpegError as error:
-            if self._on_card:
-                self.codec, self._on_card = software(), False
-                self._fell("decodes", error)
-            raise  # the library asks the sender for a key frame
+        except Exception as error:
+            if not self._on_card:
+                raise  # the library asks the sender for a key frame
+            self.codec, self._on_card = software(), False
+            self._fell("decodes", error)
+            if isinstance(error, FFmpegError):
+                raise
+            return super().decode(encoded_frame)  # no picture unless it is a key frame: as above
 
 
 def as_rgb(video: Any) -> Any:

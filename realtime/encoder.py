@@ -11,7 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from engines.errors import DeviceError
-from realtime.codec import FAILURES, Fell, OpenEncoder, new_encoder, x264
+from realtime.codec import Fell, OpenEncoder, new_encoder, x264
 
 START_BITRATE = 1_500_000  # bits per second, until the receiver reports what it can take
 MIN_BITRATE = 600_000
@@ -78,7 +78,7 @@ class FastH264Encoder(SteadyBitrate, H264Encoder):
             encoded = self._by(self._card, frame)
             if not encoded:
                 raise DeviceError("it holds pictures back")
-        except FAILURES as error:
+        except Exception as error:  # whatever it was: the video would freeze for good
             self._card = self._opened = None
             self._fell("encodes", error)
             return b""

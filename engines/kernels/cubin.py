@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from engines.engine_cache import usual_folder
@@ -57,8 +58,9 @@ def cubin(target: str) -> Path:
     """
     for folder in (CUBINS, _kept()):
         path = folder / cubin_name(target)
-        if path.is_file():
-            return path
+        with suppress(OSError):  # a folder that is another user's, after a start with sudo
+            if path.is_file():
+                return path
     return compiled(target)
 
 

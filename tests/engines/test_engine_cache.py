@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
 import sys
 import threading
 import time
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engines.engine_cache import EngineCache, EngineKey
+from engines.engine_cache import MAGIC, EngineCache, EngineKey
 from engines.errors import ModelError
 from engines.file_lock import file_lock
 
 KEY = EngineKey("pose", "d1", "NVIDIA Fake", "sm_86", "tensorrt 10.0", "fp16")
+NO_HEADS = ["[" * 100_000, "[]", "\0", '{"key": null}']
+NO_LIBRARIES = [json.dumps({"key": asdict(KEY) | {"library": odd}}) for odd in ("", 5)]
 
 
 class Workshop:
@@ -136,6 +139,22 @@ def test_a_foreign_file_is_built_again(cache: EngineCache, shop: Workshop) -> No
     with pytest.raises(ModelError, match="not what its name says"):
         cache.read(KEY)
     assert cache.open(KEY, shop.build, shop.load) == "plan 1"
+
+
+@pytest.mark.parametrize("line", NO_HEADS, ids=range(4))
+def test_a_head_that_makes_no_sense(cache: EngineCache, shop: Workshop, line: str) -> None:
+    cache.open(KEY, shop.build, shop.load)
+    engine_file(cache).write_bytes(MAGIC + line.encode() + b"\nplan")
+    assert cache.open(KEY, shop.build, shop.load) == "plan 2"
+
+
+@pytest.mark.parametrize("line", NO_HEADS + NO_LIBRARIES, ids=range(6))
+def test_what_cannot_be_judged_stays(cache: EngineCache, shop: Workshop, line: str) -> None:
+    cache.folder.mkdir(parents=True, exist_ok=True)
+    odd = cache.folder / f"{KEY.model}.{KEY.precision}.{KEY.target}.0.engine"
+    odd.write_bytes(MAGIC + line.encode() + b"\nplan")
+    assert cache.open(KEY, shop.build, shop.load) == "plan 1"
+    assert odd.exists()
 
 
 def test_an_engine_that_the_library_refuses_is_built_again(

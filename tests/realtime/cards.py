@@ -79,12 +79,12 @@ def good(k: int, given: Any) -> Any:
     return given
 
 
-def failing_at(broken: int) -> Callable[[int, Any], Any]:
+def failing_at(broken: int, error: Exception = BROKEN) -> Callable[[int, Any], Any]:
     """Works until picture number ``broken``."""
 
     def before(k: int, given: Any) -> Any:
         if k >= broken:
-            raise BROKEN
+            raise error
         return given
 
     return before

@@ -97,6 +97,7 @@ def test_a_card_encodes_and_decodes() -> None:
         (cards.refuses, 0),
         (cards.faulty_encoder(cards.failing_at(0)), 0),
         (cards.faulty_encoder(cards.failing_at(4)), 4),
+        (cards.faulty_encoder(cards.failing_at(4, RuntimeError("a bug"))), 4),
         (cards.holding_back, 0),
     ],
 )
@@ -133,8 +134,11 @@ def test_one_encoder_that_fails_leaves_the_others_on_the_card() -> None:
     assert not isinstance(one.encoder.codec, cards.Faulty)
 
 
-def test_where_the_card_stops_decoding_the_cpu_goes_on_from_the_next_key_frame() -> None:
-    line = Line(decoder=cards.faulty_decoder(cards.failing_at(3)))
+@pytest.mark.parametrize("error", [cards.BROKEN, RuntimeError("a bug")], ids=str)
+def test_where_the_card_stops_decoding_the_cpu_goes_on_from_the_next_key_frame(
+    error: Exception,
+) -> None:
+    line = Line(decoder=cards.faulty_decoder(cards.failing_at(3, error)))
     for k in range(3):
         assert line.show(k, line.send(k)) > 30
     with pytest.raises(FFmpegError):  # for which the library asks for a key frame

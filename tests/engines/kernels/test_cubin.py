@@ -93,6 +93,18 @@ def test_a_cache_that_cannot_be_written_to(
     assert "compiled at each start" in caplog.text
 
 
+def test_a_cache_that_is_another_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = Path.is_file
+
+    def refused(path: Path) -> bool:
+        if tmp_path / "cache" in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return ask(path)
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert cubin("sm_86").read_bytes() == b"code for sm_86"
+
+
 def test_a_disk_without_room(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
