@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+from collections.abc import Generator
 
 import pytest
 
@@ -11,6 +12,23 @@ from engines.driver import driver
 from engines.errors import DeviceError
 from engines.kernels.cuda import CudaDevice, Device
 from tests.engines.kernels.host import HostDevice, compile_kernels, compiler
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """A run of the card's tests alone in which every one was skipped is no success."""
+    yield  # pytest's own summary: what is said here comes last
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    asked = "gpu" in session.config.option.markexpr and all(
+        item.get_closest_marker("gpu") for item in session.items
+    )
+    if not asked or reporter is None or session.exitstatus != pytest.ExitCode.OK:
+        return
+    skipped = reporter.stats.get("skipped", [])
+    if skipped and "passed" not in reporter.stats:
+        reason = skipped[0].longrepr[2].removeprefix("Skipped: ")
+        reporter.write_line(f"nothing ran on a card: {reason}", red=True)
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 @pytest.fixture(scope="session")
