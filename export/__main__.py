@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from engines.errors import PuppetcamError
+from engines.errors import DeviceError, PuppetcamError
 from export import avatars, bench_torch, body, cubins, keypoints_command, people, probe, to_trt
+
+LIBRARIES = frozenset({"torch", "anny", "onnx", "skimage", "tflite", "flatbuffers"})
+"""What the extra "export" installs, as it is imported."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,6 +30,13 @@ def main(argv: list[str] | None = None) -> int:
     except PuppetcamError as error:
         print(f"puppetcam-export: {error}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        library = (error.name or "").split(".")[0]
+        if library not in LIBRARIES:
+            raise
+        missing = DeviceError(f"{library} is not installed", "pip install -e '.[export]'")
+        print(f"puppetcam-export: {arguments.command}: {missing}", file=sys.stderr)
+        return missing.exit_code
     except OSError as error:  # a full disk, a folder that may not be written to
         print(f"puppetcam-export: {error}", file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ from typing import Any
 from engines.errors import InputError
 from engines.kernels.cubin import CUBINS, OPTIONS, source, store
 from engines.kernels.nvrtc import Nvrtc
+from export.cards import named
 
 TARGETS = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
 
@@ -25,7 +26,7 @@ def add_parser(commands: Any) -> None:
         "--target",
         default=",".join(TARGETS),
         metavar="SM,...",
-        help="compute capabilities (default: %(default)s)",
+        help="compute capabilities, commas between (default: all): " + named(TARGETS),
     )
     parser.add_argument(
         "--output", type=Path, default=CUBINS, metavar="FOLDER", help="(default: %(default)s)"
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     targets = [target.strip() for target in arguments.target.split(",")]
     for target in targets:
         if target not in TARGETS:
-            raise InputError(f"target: got {target!r}", f"wanted some of {','.join(TARGETS)}")
+            raise InputError(f"target: got {target!r}", f"wanted some of {named(TARGETS)}")
     compiler = Nvrtc()
     folder: Path = arguments.output
     for target in targets:

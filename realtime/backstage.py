@@ -12,6 +12,7 @@ from engines.device import NETWORKS, choose, words
 from engines.kernels.budget import budget
 from realtime import codec_proof
 from realtime.codec import Codecs
+from realtime.config import told
 from realtime.enroll import enroll_file
 from realtime.hub import Backstage
 from realtime.puppeteer import Puppeteer
@@ -25,7 +26,7 @@ def open_backstage(args: argparse.Namespace) -> Backstage:
     Raises DeviceError for a device that is not there.
     """
     choice = choose(args.device)
-    print(choice, file=sys.stderr)
+    print(told(choice, budget.allowed), file=sys.stderr)
     codecs = codecs_beside(choice.device)
     if choice.device != "cpu":
         print(f"video {codecs}", file=sys.stderr)

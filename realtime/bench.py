@@ -34,8 +34,8 @@ import psutil
 from tqdm import tqdm
 
 from engines.device import choose
-from engines.driver import driver
-from engines.errors import InputError, PuppetcamError
+from engines.driver import ON_CPU, driver
+from engines.errors import DeviceError, InputError, PuppetcamError
 from engines.kernels.cuda import CudaDevice
 from engines.keypoints.carried import open_on_card
 from engines.types import U8, Frame
@@ -226,7 +226,11 @@ def run(args: argparse.Namespace) -> int:
 
 def card_name() -> str:
     """The card's; DeviceError where there is none."""
-    return driver().card.name
+    try:
+        return driver().card.name
+    except DeviceError as error:
+        hint = error.hint.replace(ON_CPU, "leave --kernels out")  # --device does not count here
+        raise DeviceError(error.message, hint) from error
 
 
 def measure_kernels(args: argparse.Namespace, report: Report) -> dict[str, Any]:

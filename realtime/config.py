@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from aiortc import RTCIceServer
 
-from engines.device import DEVICES
+from engines.device import DEVICES, Choice
 from engines.errors import InputError
 from engines.kernels.budget import GB, MB
 
@@ -103,6 +103,13 @@ def add_card_memory(parser: argparse.ArgumentParser) -> None:
         help="take no more of the graphics card than this, as 500MB or 2GB; what CUDA itself takes "
         "of it for a program (some 300 to 500 MB) comes on top (default: no limit)",
     )
+
+
+def told(choice: Choice, allowed: int | None) -> str:
+    """What is said of the device. allowed: ``card_memory``, for nothing where the CPU computes."""
+    if choice.device != "cpu" or allowed is None:
+        return str(choice)
+    return f"{choice}\n--card-memory limits nothing: the CPU computes"
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     print(f"{folder}: made in {seconds:.1f} s, fit error {seen['fit_error_px']} px")
     for warning in seen["warnings"]:
         print(f"  note: {warning}")
-    print(f"perform it: puppetcam serve, or puppetcam replay --avatar {args.name} ...")
+    where = "" if args.avatars is None else f' --avatars "{args.avatars}"'
+    print(f"perform it: puppetcam serve{where}")
+    print(f"or: puppetcam replay --avatar {args.name}{where} --input CLIP --output OUT.mp4")
     if args.json:
         print(
             json.dumps(

@@ -22,7 +22,7 @@ from engines.errors import InputError, NoPersonError
 from engines.kernels.budget import budget
 from realtime import interrupt
 from realtime.clip import ClipReader, ClipWriter
-from realtime.config import add_card_memory, add_device, card_memory
+from realtime.config import add_card_memory, add_device, card_memory, told
 from realtime.puppeteer import Puppeteer
 from realtime.shelf import Shelf
 from realtime.warmup import warm_up
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
             clip, total=clip.count or None, desc="replay", unit="frame", disable=None,
             file=sys.stderr,
         )  # fmt: skip
-        print(choice, file=sys.stderr)
+        print(told(choice, budget.allowed), file=sys.stderr)
         started = time.perf_counter()
         for frame in frames:
             interrupt.check()

@@ -29,7 +29,7 @@ from engines.render import View
 from engines.types import F32, U8
 from realtime import interrupt
 from realtime.clip import ClipReader, ClipWriter
-from realtime.config import add_card_memory, add_device, card_memory
+from realtime.config import add_card_memory, add_device, card_memory, told
 from realtime.metrics import ARMS, Mask, flicker, keypoint_errors, psnr, ssim
 from realtime.puppeteer import Puppeteer
 
@@ -185,7 +185,7 @@ def run(args: argparse.Namespace) -> int:
     """Print a table and, as the last line, JSON."""
     budget.allowed = card_memory(args.card_memory)
     choice = choose(args.device)
-    print(choice, file=sys.stderr)
+    print(told(choice, budget.allowed), file=sys.stderr)
     if args.video:
         args.video.mkdir(parents=True, exist_ok=True)
     scores = [

@@ -57,3 +57,14 @@ def test_codecs_that_cannot_be_limited_stay_on_the_cpu(monkeypatch: pytest.Monke
     codecs = codecs_beside("tensorrt-rtx")
     assert (codecs.encoder, codecs.decoder) == (None, None)
     assert str(codecs) == "H264 by the CPU (what the card's codecs take of it cannot be limited)"
+
+
+def test_a_limit_for_a_card_that_does_not_compute_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(backstage, "budget", Budget(2 * GB))
+    monkeypatch.setattr(backstage, "choose", lambda asked: Choice("cpu", "no NVIDIA driver"))
+    monkeypatch.setattr(backstage, "warm_up", lambda avatar, out: None)
+    monkeypatch.setattr(cv2, "setNumThreads", lambda count: None)
+    open_backstage(argparse.Namespace(device="auto", avatars=None))
+    assert "\n--card-memory limits nothing: the CPU computes\n" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from engines.base import TensorSpec
+from engines.driver import ON_CPU
 from engines.errors import DeviceError
 from engines.kernels.cuda import Device
 from engines.keypoints.carried import find_graph
@@ -137,12 +138,14 @@ def test_the_command_saves_what_it_prints(
 def test_without_a_card_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def missing() -> str:
-        raise DeviceError("no NVIDIA driver", "install it")
+    def missing() -> None:
+        raise DeviceError("no NVIDIA driver", f"install it; without a card {ON_CPU}")
 
-    monkeypatch.setattr(bench, "card_name", missing)
+    monkeypatch.setattr(bench, "driver", missing)
     assert main(["bench", "--kernels"]) == DeviceError.exit_code
-    assert "no NVIDIA driver" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "error: no NVIDIA driver\n  install it; without a card leave --kernels out\n"
+    )
 
 
 def test_what_cannot_be_recorded_runs_between_recordings(host: HostDevice, quick: None) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from engines.device import Choice
 from engines.errors import BusyError, InputError
 from engines.kernels.budget import GB, Budget
 from realtime import serve
-from realtime.config import ServerConfig, card_memory, ice_server
+from realtime.config import ServerConfig, card_memory, ice_server, told
 from realtime.hub import Backstage
 
 
@@ -104,6 +105,14 @@ def test_models_load_after_the_port_is_known() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BusyError):
         serve.run(options("--port", str(taken.getsockname()[1])), open_backstage)
+
+
+def test_a_share_of_the_card_is_for_nothing_on_the_cpu() -> None:
+    cpu = Choice("cpu", "no NVIDIA driver")
+    line = "device cpu (no NVIDIA driver)"
+    assert told(cpu, 2 * GB) == f"{line}\n--card-memory limits nothing: the CPU computes"
+    assert told(cpu, None) == line
+    assert told(Choice("cuda", "asked for"), 2 * GB) == "device cuda (asked for)"
 
 
 def test_the_cards_share_is_set_before_anything_loads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,8 @@ def test_a_photo_becomes_an_avatar_and_what_was_seen_is_printed(
     assert found["avatar"] == "tim"
     assert found["digest"] == avatar.digest
     assert found["warnings"] == avatar.provenance["warnings"]
+    assert f'puppetcam serve --avatars "{avatars}"\n' in printed
+    assert f'puppetcam replay --avatar tim --avatars "{avatars}" --input' in printed
     assert all(f"note: {warning}" in printed for warning in found["warnings"])
     assert 0 < found["fit_error_px"] < 10
     assert avatar.image.shape == (256, 192, 3)
