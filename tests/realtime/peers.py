@@ -132,3 +132,10 @@ async def until(what: Callable[[], object], seconds: float = 5.0) -> None:
 def near(a: tuple[int, int, int], b: tuple[int, int, int], most: int = 24) -> bool:
     """Whether two colours are the same but for the codec."""
     return max(abs(x - y) for x, y in zip(a, b, strict=True)) <= most
+
+
+def no_camera_pixel(client: Client) -> bool:
+    """Whether nothing that was received has the camera's colour."""
+    assert client.images
+    images = np.stack([image for _, image in client.images]).astype(np.int16)
+    return bool(np.abs(images - CAMERA).max(axis=-1).min() > 60)
